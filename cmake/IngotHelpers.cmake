@@ -60,6 +60,7 @@ function(ingot_add_tool name)
   ingot_check_arguments(${name})
   add_executable(${name})
   _ingot_setup_target(${name})
+  ingot_setup_sanitizer(${name})
 endfunction()
 
 # ingot_add_unit_test(NAME [MLIR] SOURCES file... [EXCEPTIONS file...] [LINK library...] [LABELS label...] [TIMEOUT s])
@@ -73,6 +74,7 @@ function(ingot_add_unit_test name)
   ingot_check_arguments(${name})
   add_executable(${name})
   _ingot_setup_target(${name})
+  ingot_setup_sanitizer(${name})
   target_link_libraries(${name} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" INGOT_BINARY_DIR="${CMAKE_BINARY_DIR}"
@@ -81,9 +83,23 @@ function(ingot_add_unit_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  # The area, the first folder below test/unit, is a label and a target (unit-<area>) that builds its tests.
+  file(RELATIVE_PATH area ${CMAKE_SOURCE_DIR}/test/unit ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "/.*" "" area ${area})
+  if(NOT TARGET unit-${area})
+    add_custom_target(unit-${area})
+    add_dependencies(ingot-unit-tests unit-${area})
+  endif()
+  add_dependencies(unit-${area} ${name})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
-  add_dependencies(ingot-unit-tests ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${area};${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# Gives an executable the sanitizers' default options, when there are any.
+function(ingot_setup_sanitizer name)
+  if(INGOT_SANITIZE)
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/SanitizerOptions.c)
+  endif()
 endfunction()
 
 # Stops on misspelt keywords: cmake_parse_arguments would drop them silently.

@@ -25,7 +25,9 @@ else()
   add_link_options(-Wl,-z,defs) # a sanitized shared object would find its sanitizer in the executable only
 endif()
 
-if(INGOT_USE_MOLD AND NOT INGOT_STATIC)
+if(INGOT_STATIC)
+  add_link_options(-static-libstdc++ -static-libgcc -s)
+elseif(INGOT_USE_MOLD)
   find_program(INGOT_MOLD mold)
   if(INGOT_MOLD)
     add_link_options(-fuse-ld=mold)
