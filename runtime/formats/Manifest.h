@@ -1,0 +1,124 @@
+// manifest.json: the one index of an artifact.
+#pragma once
+
+#include "runtime/program/Program.h"
+#include "runtime/support/Status.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ingot::runtime {
+
+inline constexpr int64_t kManifestFormat = 1;
+/// The version of this runtime, compared with a manifest's min_runtime.
+inline constexpr const char *kRuntimeVersion = "0.1.0";
+inline constexpr const char *kManifestMember = "manifest.json";
+
+/// What an input or output means to the runtime; empty for tensors that only the caller understands.
+inline constexpr const char *kRoleTokens = "tokens"; // i32[B,C]
+inline constexpr const char *kRoleStart = "start";   // i32[B]
+inline constexpr const char *kRoleCount = "count";   // i32[B]
+inline constexpr const char *kRoleLogits = "logits"; // f32[B,C,V]
+/// The role of a state that is a KV cache: shape [.., slot, kv_head, max_seq, head_dim].
+inline constexpr const char *kRoleKv = "kv";
+
+/// An input or output of an entry.
+struct ManifestTensor {
+  std::string name; // in the model
+  program::DType dtype = program::DType::f32;
+  std::vector<int64_t> shape;
+  std::string role;
+};
+
+/// A step that can be run.
+struct ManifestEntry {
+  std::string name;
+  std::vector<std::pair<std::string, int64_t>> specialisation; // values of the model's symbolic dimensions
+  std::vector<ManifestTensor> inputs, outputs;
+  std::vector<std::pair<std::string, std::string>> program; // isa -> member with the task program
+  std::string launch = "megakernel";                        // how it is launched unless the caller says otherwise
+
+  const ManifestTensor *inputOfRole(std::string_view role) const;
+  const ManifestTensor *outputOfRole(std::string_view role) const;
+};
+
+/// A weight. `shape` is the shape as stored, which differs from the model's where `layout` is not row-major ("").
+struct ManifestParam {
+  std::string name;
+  program::DType dtype = program::DType::f32;
+  std::vector<int64_t> shape;
+  std::string layout;
+  std::string member;  // or the external file's name
+  uint64_t offset = 0; // bytes from the start of the member
+  std::string sha256;  // of the stored bytes, 64 lower-case hex digits
+};
+
+struct ManifestState {
+  std::string name;
+  program::DType dtype = program::DType::f32;
+  std::vector<int64_t> shape;
+  double init = 0;               // value of every element after a reset
+  std::string role;              // kRoleKv or empty
+  std::vector<std::string> from; // the model's inputs and outputs that became this state
+};
+
+/// Compiled code for one ISA: "avx512", "avx2", "generic", ... for CPUs, "sm_90a", ... for GPUs.
+struct ManifestTarget {
+  std::string isa;
+  std::string member;
+};
+
+/// What the compiler planned, in bytes. The runtime checks that it allocates just that.
+struct ManifestMemory {
+  struct Entry {
+    std::string name;
+    uint64_t arena = 0, inputs = 0, outputs = 0;
+    uint64_t privatePerWorker = 0; // largest need of one body
+  };
+  uint64_t params = 0, state = 0;
+  std::vector<Entry> entries;
+};
+
+/// Work that could not take the fast way.
+struct ManifestFallback {
+  std::string op, location, reason;
+};
+
+struct ManifestTokenizer {
+  std::string type;   // "bytes" or "llama2c"
+  std::string member; // of "llama2c"
+};
+
+struct Manifest {
+  std::string minRuntime = kRuntimeVersion;
+  std::vector<std::pair<std::string, std::string>> model; // "name" and what else is worth showing
+  std::optional<ManifestTokenizer> tokenizer;
+  std::vector<int32_t> eos;
+  std::vector<ManifestEntry> entries;
+  std::vector<ManifestParam> params;
+  std::string externalParams; // file beside the artifact that holds all params; empty if a member does
+  std::vector<ManifestState> state;
+  std::vector<ManifestTarget> targets; // best first
+  ManifestMemory memory;
+  std::vector<std::pair<std::string, uint64_t>> flops; // entry -> operations of one step
+  std::vector<ManifestFallback> fallbacks;
+
+  const ManifestEntry *findEntry(std::string_view name) const;
+  const ManifestParam *findParam(std::string_view name) const;
+  const ManifestState *findState(std::string_view name) const;
+  std::string modelName() const;
+};
+
+/// Reads and checks a manifest: known keys only, every key present, names unique, sizes without overflow, members with
+/// safe names, dtypes and roles known, shapes of roles as documented. Whether members exist is up to the archive's reader.
+/// Fails with `unsupported` if it needs a newer runtime, else with `corrupt`; the message names the place.
+Result<Manifest> parseManifest(std::string_view text);
+
+/// The text of a manifest; equal manifests give equal text. Expects UTF-8 names.
+std::string printManifest(const Manifest &manifest);
+
+} // namespace ingot::runtime

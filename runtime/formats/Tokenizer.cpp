@@ -1,0 +1,30 @@
+#include "runtime/formats/Tokenizer.h"
+
+namespace ingot::runtime {
+
+namespace {
+
+class BytesTokenizer final : public Tokenizer {
+public:
+  size_t size() const override { return 256; }
+
+  std::vector<int32_t> encode(std::string_view text, bool) const override {
+    std::vector<int32_t> tokens;
+    tokens.reserve(text.size());
+    for (char c : text)
+      tokens.push_back(static_cast<unsigned char>(c));
+    return tokens;
+  }
+
+  std::string decode(int32_t, int32_t token) const override {
+    if (token < 0 || token > 255)
+      return {};
+    return std::string(1, static_cast<char>(token));
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Tokenizer> makeBytesTokenizer() { return std::make_unique<BytesTokenizer>(); }
+
+} // namespace ingot::runtime

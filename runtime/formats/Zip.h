@@ -1,0 +1,84 @@
+// Zip archives whose members are stored as they are and aligned, so that they can be mapped and used in place.
+#pragma once
+
+#include "runtime/formats/File.h"
+#include "runtime/support/Status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ingot::runtime {
+
+inline constexpr uint64_t kMemberAlignment = 64;
+inline constexpr uint64_t kParamsAlignment = uint64_t(2) << 20;
+
+/// Writes an archive. Equal members in equal order give equal bytes: time stamps are fixed (1980-01-01). Every record has
+/// its zip64 form, so the format does not change with the size of a member. The file appears at `finish`, complete.
+class ZipWriter {
+public:
+  static Result<ZipWriter> create(const std::string &path);
+
+  /// Adds a member whose data begin at a multiple of `alignment`, a power of two. Fails on a name that exists, is empty,
+  /// absolute or leaves the archive.
+  Status add(std::string_view name, std::span<const std::byte> data, uint64_t alignment = kMemberAlignment);
+  Status add(std::string_view name, std::string_view data, uint64_t alignment = kMemberAlignment);
+
+  /// The same for data that come in pieces: `begin`, any number of `append`, `end`.
+  Status begin(std::string_view name, uint64_t alignment = kMemberAlignment);
+  Status append(std::span<const std::byte> data);
+  Status end();
+
+  /// Writes the directory and gives the file its name.
+  Status finish();
+
+private:
+  struct Member {
+    uint64_t header; // offset of the local header
+    uint64_t size;
+    uint32_t crc;
+  };
+  std::string localHeader(const std::string &name, const Member &member) const;
+
+  AtomicFile file;
+  uint64_t position = 0; // end of what is written
+  std::vector<std::pair<std::string, Member>> members;
+  std::map<std::string, bool, std::less<>> names;
+  bool open = false; // between begin and end
+};
+
+/// Reads an archive in memory. `parse` checks all of its structure: every record lies within the file, members overlap
+/// neither each other nor the directory, names are unique and stay inside, nothing is compressed or encrypted. Checksums
+/// are not read.
+class ZipReader {
+public:
+  /// `file` must outlive the reader.
+  static Result<ZipReader> parse(std::span<const std::byte> file);
+
+  struct Member {
+    std::string name;
+    uint64_t offset; // of the data in the file
+    std::span<const std::byte> data;
+    uint32_t crc;
+  };
+  /// In the order of the directory.
+  const std::vector<Member> &members() const { return list; }
+  /// Null if there is none.
+  const Member *find(std::string_view name) const;
+
+  /// Whether the member's data have the stored CRC-32.
+  static bool crcMatches(const Member &member);
+
+private:
+  std::vector<Member> list;
+  std::map<std::string, size_t, std::less<>> byName;
+};
+
+/// Whether a name may stand in an archive: relative, without empty, "." or ".." parts, backslashes or control characters.
+bool isSafeMemberName(std::string_view name);
+
+} // namespace ingot::runtime

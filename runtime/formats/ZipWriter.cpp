@@ -1,0 +1,128 @@
+#include "runtime/formats/Zip.h"
+#include "runtime/formats/ZipRecords.h"
+
+#include <algorithm>
+#include <cassert>
+#include <zlib.h>
+
+namespace ingot::runtime {
+
+using namespace zip;
+
+namespace {
+
+/// Little-endian records.
+class Record {
+public:
+  Record &u16(uint16_t value) { return put(value, 2); }
+  Record &u32(uint32_t value) { return put(value, 4); }
+  Record &u64(uint64_t value) { return put(value, 8); }
+  Record &text(std::string_view value) {
+    bytes.append(value);
+    return *this;
+  }
+  std::string bytes;
+
+private:
+  Record &put(uint64_t value, int count) {
+    for (int i = 0; i < count; ++i)
+      bytes.push_back(static_cast<char>(value >> (8 * i)));
+    return *this;
+  }
+};
+
+std::span<const std::byte> asBytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+
+uint32_t updateCrc(uint32_t crc, std::span<const std::byte> data) {
+  while (!data.empty()) {
+    size_t chunk = std::min<size_t>(data.size(), size_t(1) << 30);
+    crc = static_cast<uint32_t>(::crc32(crc, reinterpret_cast<const Bytef *>(data.data()), static_cast<uInt>(chunk)));
+    data = data.subspan(chunk);
+  }
+  return crc;
+}
+
+} // namespace
+
+Result<ZipWriter> ZipWriter::create(const std::string &path) {
+  Result<AtomicFile> file = AtomicFile::create(path);
+  if (!file)
+    return file.status();
+  ZipWriter writer;
+  writer.file = std::move(*file);
+  return writer;
+}
+
+std::string ZipWriter::localHeader(const std::string &name, const Member &member) const {
+  Record record;
+  record.u32(kLocalSignature).u16(kVersionZip64).u16(kFlagUtf8).u16(kMethodStored).u16(0).u16(kDate1980);
+  record.u32(member.crc).u32(kIn64).u32(kIn64).u16(static_cast<uint16_t>(name.size())).u16(20).text(name);
+  record.u16(kZip64Extra).u16(16).u64(member.size).u64(member.size);
+  return record.bytes;
+}
+
+Status ZipWriter::add(std::string_view name, std::span<const std::byte> data, uint64_t alignment) {
+  INGOT_RETURN_IF_ERROR(begin(name, alignment));
+  INGOT_RETURN_IF_ERROR(append(data));
+  return end();
+}
+
+Status ZipWriter::add(std::string_view name, std::string_view data, uint64_t alignment) {
+  return add(name, asBytes(data), alignment);
+}
+
+Status ZipWriter::begin(std::string_view name, uint64_t alignment) {
+  assert(!open && alignment > 0 && (alignment & (alignment - 1)) == 0);
+  if (!isSafeMemberName(name))
+    return Status::invalidArgument("'" + std::string(name) + "' is no name for a member of an archive");
+  if (!names.emplace(name, true).second)
+    return Status::invalidArgument("duplicate member '" + std::string(name) + "'");
+  Member member = {0, 0, 0};
+  uint64_t headerSize = localHeader(std::string(name), member).size();
+  // Alignment comes from a gap before the header: an extra field, the other way, holds at most 64 KiB.
+  uint64_t data = (position + headerSize + alignment - 1) / alignment * alignment;
+  member.header = data - headerSize;
+  members.emplace_back(name, member);
+  position = data;
+  open = true;
+  return Status::success();
+}
+
+Status ZipWriter::append(std::span<const std::byte> data) {
+  assert(open);
+  Member &member = members.back().second;
+  INGOT_RETURN_IF_ERROR(file.writeAt(position, data));
+  position += data.size();
+  member.size += data.size();
+  member.crc = updateCrc(member.crc, data);
+  return Status::success();
+}
+
+Status ZipWriter::end() {
+  assert(open);
+  open = false;
+  const auto &[name, member] = members.back();
+  return file.writeAt(member.header, asBytes(localHeader(name, member)));
+}
+
+Status ZipWriter::finish() {
+  assert(!open);
+  Record record;
+  for (const auto &[name, member] : members) {
+    record.u32(kCentralSignature).u16((3 << 8) | kVersionZip64).u16(kVersionZip64).u16(kFlagUtf8).u16(kMethodStored);
+    record.u16(0).u16(kDate1980).u32(member.crc).u32(kIn64).u32(kIn64).u16(static_cast<uint16_t>(name.size()));
+    // extra size, comment size, disk, internal attributes, external attributes: a regular file, rw-r--r--
+    record.u16(28).u16(0).u16(0).u16(0).u32(0100644u << 16).u32(kIn64).text(name);
+    record.u16(kZip64Extra).u16(24).u64(member.size).u64(member.size).u64(member.header);
+  }
+  uint64_t directorySize = record.bytes.size();
+  uint64_t end64 = position + directorySize;
+  record.u32(kEnd64Signature).u64(kEnd64Size - 12).u16((3 << 8) | kVersionZip64).u16(kVersionZip64).u32(0).u32(0);
+  record.u64(members.size()).u64(members.size()).u64(directorySize).u64(position);
+  record.u32(kLocator64Signature).u32(0).u64(end64).u32(1);
+  record.u32(kEndSignature).u16(0).u16(0).u16(kIn64Short).u16(kIn64Short).u32(kIn64).u32(kIn64).u16(0);
+  INGOT_RETURN_IF_ERROR(file.writeAt(position, asBytes(record.bytes)));
+  return file.commit();
+}
+
+} // namespace ingot::runtime
