@@ -79,7 +79,9 @@ private:
 template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : value_(std::move(value)) {}
-  Result(Status status) : status_(std::move(status)) { assert(!status_.ok() && "a result without value needs a failure"); }
+  Result(Status status) : status_(std::move(status)) {
+    assert(!status_.ok() && "a result without value needs a failure");
+  }
 
   bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
