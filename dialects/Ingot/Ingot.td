@@ -1,0 +1,2 @@
+// Everything that tablegen reads for the `ingot` dialect.
+include "dialects/Ingot/IngotAttentionOps.td"
