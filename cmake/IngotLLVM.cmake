@@ -11,6 +11,7 @@ if(NOT MLIR_FOUND)
     "If they are elsewhere, pass -DCMAKE_PREFIX_PATH=<LLVM 22's prefix>.\n"
     "The runtime alone needs no LLVM: pass -DINGOT_BUILD_COMPILER=OFF.")
 endif()
+find_package(LLD REQUIRED CONFIG HINTS ${LLVM_INSTALL_PREFIX}/lib/cmake/lld) # links generated code in process
 message(STATUS "MLIR ${LLVM_PACKAGE_VERSION} in ${LLVM_INSTALL_PREFIX}")
 
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
@@ -24,7 +25,11 @@ separate_arguments(llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 add_definitions(${llvm_definitions})
 
 add_library(ingot_mlir INTERFACE)
-target_link_libraries(ingot_mlir INTERFACE MLIR LLVM)
+if(INGOT_STATIC)
+  include(IngotStaticLLVM)
+else()
+  target_link_libraries(ingot_mlir INTERFACE MLIR LLVM)
+endif()
 
 add_library(ingot_mlir_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/IngotPch.cpp)
 ingot_mlir_compile_options(ingot_mlir_pch)

@@ -26,7 +26,8 @@ else()
 endif()
 
 if(INGOT_STATIC)
-  add_link_options(-static-libstdc++ -static-libgcc -s)
+  # as-needed drops libraries that only unused parts of LLVM's archives refer to.
+  add_link_options(-fuse-ld=lld -Wl,--icf=all -Wl,--as-needed -static-libstdc++ -static-libgcc -s)
 elseif(INGOT_USE_MOLD)
   find_program(INGOT_MOLD mold)
   if(INGOT_MOLD)
