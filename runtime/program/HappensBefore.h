@@ -4,6 +4,8 @@
 #include "runtime/program/TaskGraph.h"
 
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 namespace ingot::program {
@@ -35,7 +37,10 @@ private:
   uint32_t addRow();
   /// Whether `small` <= `large` everywhere but in column `except`.
   bool covers(uint32_t large, uint32_t small, uint32_t except) const;
-  uint32_t join(uint32_t current, uint32_t counter, uint32_t queue);
+  /// Row `to` becomes the maximum of itself and row `from`.
+  void raise(uint32_t to, uint32_t from);
+  uint32_t waitedClock(uint32_t task, const TaskIndex &index);
+  uint32_t join(uint32_t current, uint32_t waited, uint32_t queue);
 
   const TaskGraph *graph_;
   size_t width_;
@@ -43,6 +48,16 @@ private:
   std::vector<uint32_t> rows_; // clocks; tasks share them, so a barrier costs one row and not one per task
   std::vector<uint32_t> rowOf_;
   std::vector<uint32_t> counterRow_; // per counter: the joined clock of its signallers so far; 0 when none
+
+  // Clocks that are joined once and shared by all tasks that need them.
+  struct LastWaits {
+    std::vector<uint32_t> rows;
+    uint32_t joined = 0;
+  };
+  std::vector<LastWaits> lastWaits_; // per launch
+  std::vector<uint32_t> waiting_;
+  std::map<std::vector<uint32_t>, uint32_t> joinedWaits_;
+  std::map<std::pair<uint32_t, uint32_t>, uint32_t> joinedPairs_;
 };
 
 } // namespace ingot::program
