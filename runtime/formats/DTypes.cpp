@@ -48,6 +48,13 @@ std::optional<DType> parseSafetensorsName(std::string_view name) {
   return std::nullopt;
 }
 
+std::string typeText(DType dtype, std::span<const int64_t> shape) {
+  std::string text = std::string(dtypeName(dtype)) + "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i ? "," : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
 std::optional<uint64_t> checkedElements(std::span<const int64_t> shape) {
   uint64_t elements = 1;
   bool empty = false;

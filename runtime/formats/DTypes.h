@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace ingot::runtime {
@@ -17,6 +18,9 @@ std::optional<program::DType> parseDType(std::string_view name);
 /// "F32", "BOOL", ... as in safetensors.
 const char *safetensorsName(program::DType dtype);
 std::optional<program::DType> parseSafetensorsName(std::string_view name);
+
+/// "f32[1,64]", for messages.
+std::string typeText(program::DType dtype, std::span<const int64_t> shape);
 
 /// Number of elements, or nothing if an extent is negative or the product exceeds 2^62.
 std::optional<uint64_t> checkedElements(std::span<const int64_t> shape);

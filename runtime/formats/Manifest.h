@@ -32,6 +32,8 @@ struct ManifestTensor {
   program::DType dtype = program::DType::f32;
   std::vector<int64_t> shape;
   std::string role;
+  /// Integer inputs that index something: the smallest and largest value allowed, checked before every step.
+  std::optional<std::pair<int64_t, int64_t>> range;
 };
 
 /// A step that can be run.

@@ -8,11 +8,14 @@ namespace {
 
 OrderedJson toJson(const std::vector<ManifestTensor> &tensors) {
   OrderedJson list = OrderedJson::array();
-  for (const ManifestTensor &tensor : tensors)
+  for (const ManifestTensor &tensor : tensors) {
     list.push_back({{"name", tensor.name},
                     {"dtype", dtypeName(tensor.dtype)},
                     {"shape", tensor.shape},
                     {"role", tensor.role}});
+    if (tensor.range)
+      list.back()["range"] = {tensor.range->first, tensor.range->second};
+  }
   return list;
 }
 

@@ -72,6 +72,14 @@ void checkRole(JsonFields &fields, const ManifestTensor &tensor) {
   fields.fail("has the unknown role '" + tensor.role + "'");
 }
 
+void readRange(JsonFields &fields, ManifestTensor &tensor) {
+  std::vector<int64_t> range = fields.integers("range");
+  bool isInteger = tensor.dtype == DType::i8 || tensor.dtype == DType::i32 || tensor.dtype == DType::i64;
+  if (range.size() != 2 || range[0] > range[1] || !isInteger)
+    return fields.fail("range expects the smallest and largest value of an integer tensor");
+  tensor.range = {range[0], range[1]};
+}
+
 std::vector<ManifestTensor> readTensors(JsonFields &entry, const char *key, Status &status) {
   std::vector<ManifestTensor> tensors;
   Names names;
@@ -82,6 +90,8 @@ std::vector<ManifestTensor> readTensors(JsonFields &entry, const char *key, Stat
     readType(fields, tensor.dtype, tensor.shape);
     tensor.role = fields.text("role");
     checkRole(fields, tensor);
+    if (fields.has("range"))
+      readRange(fields, tensor);
     fields.finish();
     tensors.push_back(std::move(tensor));
   });

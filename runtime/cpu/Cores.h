@@ -1,0 +1,22 @@
+// What of this machine the process may use.
+#pragma once
+
+#include "runtime/support/Status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ingot::runtime {
+
+/// Cores that the process can keep busy: those in its affinity mask, and no more than its cgroups' CPU quota pays for.
+uint32_t availableCores();
+
+/// Bytes that the process can still take: the least of what the machine has available, what its cgroups leave and what
+/// RLIMIT_AS leaves. UINT64_MAX if nothing of that is known.
+uint64_t availableMemory();
+
+/// CPU numbers of a list like "0-3,8". Fails on syntax errors and on CPUs that the process may not use.
+Result<std::vector<uint32_t>> parseCpuList(const std::string &text);
+
+} // namespace ingot::runtime

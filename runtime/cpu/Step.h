@@ -1,0 +1,77 @@
+// A task program bound to code and memory: one step can be run again and again.
+#pragma once
+
+#include "runtime/cpu/Counter.h"
+#include "runtime/cpu/Executor.h"
+#include "runtime/program/Program.h"
+#include "runtime/support/Status.h"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ingot::runtime {
+
+/// Memory of a step: one address per buffer of the program, and `privateStride` bytes (a multiple of 64) for each worker
+/// from `privateBase` (64-byte aligned) on.
+struct StepMemory {
+  std::vector<std::byte *> buffers;
+  std::byte *privateBase = nullptr;
+  uint64_t privateStride = 0;
+};
+
+/// Runs the queues of a verified program. Counters are never reset: step n waits for n times the signals of a step.
+class Step final : private WorkerJob {
+public:
+  /// `program` must be verified and have as many queues as `memory` has private arenas; `bodies` holds one function per
+  /// body. Everything that a step needs is allocated here.
+  Step(std::shared_ptr<const program::Program> program, const std::vector<program::BodyFunction> &bodies,
+       const StepMemory &memory);
+
+  /// Runs one step on an executor with as many workers as the program has queues. When `*cancel` becomes true, workers
+  /// stop between tasks, the step fails with `cancelled`, and `reset` must come before the next one.
+  Status run(Executor &executor, const std::atomic<bool> &cancel);
+
+  /// Runs one step on the calling thread in a legal order of all tasks, chosen by `seed`. For tests: it allocates.
+  Status runInterleaved(uint64_t seed, const std::atomic<bool> &cancel);
+
+  /// Zeroes the counters. `steps` is the number of steps to pretend to have run (tests of wrap-around).
+  void reset(uint32_t steps = 0);
+
+private:
+  /// A reference to one of an event's counters by task index.
+  struct CounterRef {
+    program::Affine index;
+    uint32_t first;   // counter of the event's index 0
+    uint32_t signals; // per step
+    bool constant;    // the same counter for all tasks of the launch
+  };
+  struct BoundLaunch {
+    program::BodyFunction function;
+    std::vector<int64_t> grid;
+    std::vector<void *> buffers;
+    std::vector<int64_t> integers;
+    std::vector<CounterRef> waits, signals;
+  };
+
+  void work(uint32_t worker, WaitPolicy policy) override;
+  bool runRange(const BoundLaunch &launch, const program::TaskRange &range, uint32_t worker, WaitPolicy policy);
+  bool await(const CounterRef &ref, const program::TaskIndex &index, WaitPolicy policy);
+  void signal(const CounterRef &ref, const program::TaskIndex &index, uint32_t amount);
+  void call(const BoundLaunch &launch, const program::TaskIndex &index, uint32_t worker) const;
+  CounterRef bind(const program::EventRef &ref, const std::vector<uint32_t> &firstCounters) const;
+
+  std::shared_ptr<const program::Program> program;
+  std::vector<BoundLaunch> launches;
+  std::byte *privateBase;
+  uint64_t privateStride;
+  std::unique_ptr<Counter[]> counters;
+  uint64_t numCounters;
+  uint32_t stepNumber = 0;
+  const std::atomic<bool> *cancel = nullptr; // of the step that is running
+  std::atomic<bool> aborted{false};
+};
+
+} // namespace ingot::runtime

@@ -1,0 +1,205 @@
+/* The C interface of the Ingot runtime.
+ *
+ * C11. Handles are opaque. Functions that can fail return an ingot_status: NULL means success, anything else has a code
+ * and a message and is freed with ingot_status_free. Option structs begin with their size (`options.size =
+ * sizeof(options)`), fields beyond it count as zero; a null pointer means the defaults. No exception leaves a function,
+ * and there is no global state.
+ *
+ * Artifacts and executors may be shared by sessions and threads. A session belongs to one thread at a time (only
+ * ingot_cancel may come from others); different sessions run concurrently, or take turns when they share an executor.
+ * Handles may be closed in any order: what is still in use stays alive.
+ *
+ * What section headings mark as absent returns INGOT_UNSUPPORTED with a message that ends in "not supported yet". */
+#ifndef INGOT_RUNTIME_H
+#define INGOT_RUNTIME_H
+
+#include <dlpack/dlpack.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define INGOT_EXPORT __attribute__((visibility("default")))
+#else
+#define INGOT_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- Status ------------------------------------------------------------------------------------------------------ */
+
+typedef enum ingot_code {
+  INGOT_OK = 0,
+  INGOT_INVALID_ARGUMENT = 1, /* the caller asked for something that makes no sense */
+  INGOT_CORRUPT = 2,          /* a file breaks its format */
+  INGOT_UNSUPPORTED = 3,      /* makes sense, but is not built yet or not available on this machine */
+  INGOT_OUT_OF_MEMORY = 4,
+  INGOT_IO = 5,
+  INGOT_CANCELLED = 6,
+  INGOT_INTERNAL = 7 /* a bug of ours */
+} ingot_code;
+
+typedef struct ingot_status ingot_status; /* NULL: success */
+
+INGOT_EXPORT ingot_code ingot_status_code(const ingot_status *status);
+/* Lower case, without a final full stop; "ok" for NULL. Lives as long as the status. */
+INGOT_EXPORT const char *ingot_status_message(const ingot_status *status);
+INGOT_EXPORT void ingot_status_free(ingot_status *status);
+
+/* "0.1.0"; compare with a manifest's min_runtime. */
+INGOT_EXPORT const char *ingot_runtime_version(void);
+
+/* --- Artifacts --------------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_artifact ingot_artifact;
+
+/* Maps a model.ingot and checks its structure and bounds. The file must not be shortened while it is open. */
+INGOT_EXPORT ingot_status *ingot_artifact_open(const char *path, ingot_artifact **artifact);
+INGOT_EXPORT void ingot_artifact_close(ingot_artifact *artifact);
+/* The manifest: JSON, ends with a zero byte, lives as long as the artifact. */
+INGOT_EXPORT const char *ingot_artifact_manifest(const ingot_artifact *artifact);
+
+/* --- Executors --------------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_executor ingot_executor;
+
+/* Starts workers. `target` is "cpu" (the best code for this CPU) or "cpu:ISA" ("cpu:avx2"). `workers` 0 means one per
+ * core that the process may use. `affinity` binds the workers to CPUs ("0-3,8"), NULL leaves that to the system; worker 0
+ * is the calling thread of a run and is never bound. */
+INGOT_EXPORT ingot_status *ingot_executor_create(const char *target, uint32_t workers, const char *affinity,
+                                                 ingot_executor **executor);
+INGOT_EXPORT void ingot_executor_close(ingot_executor *executor);
+INGOT_EXPORT uint32_t ingot_executor_workers(const ingot_executor *executor);
+
+/* --- Sessions ---------------------------------------------------------------------------------------------------- */
+
+typedef struct ingot_session ingot_session;
+
+typedef enum ingot_launch {
+  INGOT_LAUNCH_MEGAKERNEL = 0,  /* one program, ordered by counters */
+  INGOT_LAUNCH_EAGER = 1,       /* launch by launch with a barrier between */
+  INGOT_LAUNCH_GRAPH = 2,       /* not supported yet */
+  INGOT_LAUNCH_INTERLEAVED = 3, /* for tests: one thread, tasks in a random legal order */
+} ingot_launch;
+
+typedef struct ingot_session_options {
+  size_t size;
+  ingot_launch launch;
+  uint64_t interleaving_seed; /* INGOT_LAUNCH_INTERLEAVED: step n uses this + n */
+  uint64_t memory_limit;      /* bytes that the session may take; 0: what the system has */
+} ingot_session_options;
+
+/* Makes every entry of the artifact ready to run: programs are verified, memory is taken, states are initialised.
+ * Running allocates nothing after that. */
+INGOT_EXPORT ingot_status *ingot_session_create(ingot_artifact *artifact, ingot_executor *executor,
+                                                const ingot_session_options *options, ingot_session **session);
+INGOT_EXPORT void ingot_session_close(ingot_session *session);
+/* States back to their initial values, generation back to position 0. */
+INGOT_EXPORT ingot_status *ingot_session_reset(ingot_session *session);
+/* A second session that continues from here with a copy of the state. */
+INGOT_EXPORT ingot_status *ingot_session_fork(const ingot_session *session, ingot_session **fork);
+
+/* Bytes by use. `arena` is what the planner's peak promises: the largest of the entries. */
+typedef struct ingot_memory {
+  size_t size;
+  uint64_t params; /* mapped from the file, shared by sessions */
+  uint64_t state;
+  uint64_t arena;
+  uint64_t inputs;
+  uint64_t outputs;
+  uint64_t private_bytes; /* of all workers */
+} ingot_memory;
+INGOT_EXPORT ingot_status *ingot_session_memory(const ingot_session *session, ingot_memory *memory);
+
+/* Runs one step of `entry`. Tensors come in the order of the manifest, with its dtypes and shapes, in CPU memory, row-major
+ * without gaps (bool is type code 6 with 8 bits, bfloat16 code 4). `byte_offset` is respected. Integers that the model uses
+ * as indices are checked. */
+INGOT_EXPORT ingot_status *ingot_run(ingot_session *session, const char *entry, const DLTensor *inputs,
+                                     size_t num_inputs, const DLTensor *outputs, size_t num_outputs);
+
+/* Stops the run or generation in progress, or the next one if there is none. May be called from any thread and from a
+ * signal handler. If a step was cut short, only ingot_session_reset makes the session usable again. */
+INGOT_EXPORT void ingot_cancel(ingot_session *session);
+
+/* --- Generation -------------------------------------------------------------------------------------------------- */
+
+typedef enum ingot_finish {
+  INGOT_FINISH_LENGTH = 0, /* max_tokens, or the KV cache is full */
+  INGOT_FINISH_EOS = 1,
+  INGOT_FINISH_STOP = 2,  /* a stop text */
+  INGOT_FINISH_CALLER = 3 /* the callback said so */
+} ingot_finish;
+
+typedef struct ingot_generate_result {
+  size_t size;
+  uint64_t prompt_tokens;
+  uint64_t generated_tokens;
+  ingot_finish finish;
+  double prompt_seconds;      /* from the call to the first logits */
+  double first_token_seconds; /* from the call to the first token */
+  double decode_seconds;      /* from the first token to the last */
+} ingot_generate_result;
+
+typedef struct ingot_generate_params {
+  size_t size;
+  const char *prompt;    /* text of `prompt_length` bytes, for artifacts with a tokenizer; or NULL */
+  size_t prompt_length;
+  const int32_t *tokens; /* or token ids, if `prompt` is NULL */
+  size_t num_tokens;
+  uint64_t max_tokens;    /* 0: feed the prompt only */
+  float temperature;      /* 0: greedy, the lowest of equally likely tokens */
+  uint64_t seed;          /* of the sampler: Philox4x32-10 with this key, counted by position */
+  uint32_t top_k;         /* other than 0: not supported yet */
+  float top_p;            /* other than 0 and 1: not supported yet */
+  const char *const *stop; /* texts that end the generation and are not part of it; zero-terminated */
+  size_t num_stop;
+  uint32_t ignore_eos;  /* not 0: go on after an end-of-sequence token */
+  uint32_t decode_only; /* not 0: feed the prompt token by token too */
+  ingot_generate_result *result; /* filled on success; may be NULL */
+} ingot_generate_params;
+
+typedef struct ingot_token {
+  size_t size;
+  int32_t id;         /* -1: no token, only text that was held back until the end */
+  const char *text;   /* text released by this token; may lag while it could be part of a stop text */
+  size_t text_length;
+  const float *logits; /* that it was chosen from, before temperature; NULL with id -1 */
+  size_t num_logits;
+} ingot_token;
+
+/* Returns 0 to go on, anything else to stop. What `token` points to lives as long as the call. */
+typedef int (*ingot_token_callback)(void *user, const ingot_token *token);
+
+/* Continues the session's sequence: feeds the prompt and generates. Needs an entry `decode` and uses `prefill`. */
+INGOT_EXPORT ingot_status *ingot_generate(ingot_session *session, const ingot_generate_params *params,
+                                          ingot_token_callback callback, void *user);
+
+/* Text to token ids and back with the artifact's tokenizer. Both write at most `capacity` items and set `*count` to
+ * what there is; `tokens` and `text` may be NULL when `capacity` is 0. `at_start` adds a beginning-of-sequence token where
+ * the tokenizer has one. `previous` is the token before the first, or -1. */
+INGOT_EXPORT ingot_status *ingot_tokenize(const ingot_artifact *artifact, const char *text, size_t length, int at_start,
+                                          int32_t *tokens, size_t capacity, size_t *count);
+INGOT_EXPORT ingot_status *ingot_detokenize(const ingot_artifact *artifact, int32_t previous, const int32_t *tokens,
+                                            size_t num_tokens, char *text, size_t capacity, size_t *count);
+
+/* --- Parameters -------------------------------------------------------------------------------------------------- */
+
+/* The session uses the weights of a safetensors file from now on; row-major layouts only, others are not supported yet. */
+INGOT_EXPORT ingot_status *ingot_params_load(ingot_session *session, const char *path);
+/* Writes the session's weights as safetensors; row-major layouts only, others are not supported yet. */
+INGOT_EXPORT ingot_status *ingot_params_save(const ingot_session *session, const char *path);
+
+/* --- Training: not supported yet --------------------------------------------------------------------------------- */
+
+typedef struct ingot_trainer ingot_trainer;
+
+INGOT_EXPORT ingot_status *ingot_train_create(ingot_artifact *artifact, ingot_executor *executor,
+                                              ingot_trainer **trainer);
+INGOT_EXPORT void ingot_train_close(ingot_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

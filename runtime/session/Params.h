@@ -1,0 +1,42 @@
+// Where the weights of a session are: in the artifact, or in a file that replaces them.
+#pragma once
+
+#include "runtime/formats/File.h"
+#include "runtime/session/Artifact.h"
+#include "runtime/support/Status.h"
+
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ingot::runtime {
+
+class ParamSet {
+public:
+  /// The artifact's own weights, used where they are mapped.
+  static std::shared_ptr<const ParamSet> ofArtifact(const Artifact &artifact);
+
+  /// Weights by name from a safetensors file, which holds all that the artifact has (others are ignored). Used where they
+  /// are mapped if they are 64-byte aligned, copied otherwise.
+  static Result<std::shared_ptr<const ParamSet>> load(const Artifact &artifact, const std::string &path);
+
+  /// Writes all weights as safetensors, row-major, under their names.
+  Status save(const Artifact &artifact, const std::string &path) const;
+
+  /// By index in the manifest.
+  std::span<const std::byte> bytes(size_t index) const { return data[index]; }
+  uint64_t totalBytes() const;
+
+private:
+  MappedFile file;
+  struct Deleter {
+    void operator()(std::byte *memory) const { ::operator delete[](memory, std::align_val_t(64)); }
+  };
+  std::vector<std::unique_ptr<std::byte[], Deleter>> copies;
+  std::vector<std::span<const std::byte>> data;
+};
+
+} // namespace ingot::runtime
