@@ -19,6 +19,7 @@ config.environment["PATH"] = os.pathsep.join(
 shared_data = os.path.join(os.path.dirname(config.ingot_source_dir), "shared", "data")
 config.substitutions.append(("%shared_data", shared_data))
 config.substitutions.append(("%source_dir", config.ingot_source_dir))
+config.substitutions.append(("%llvm_include_dir", config.llvm_include_dir))
 config.substitutions.append(("%python", config.python))
 
 # shared-data: the models and texts that lie beside the checkout; python-venv: scripts/setup made the environment.
