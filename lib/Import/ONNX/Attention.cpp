@@ -1,0 +1,279 @@
+// Attention with its cache, and RotaryEmbedding: the named operators of opset 23 to 25.
+#include "Build.h"
+#include "OpTable.h"
+
+#include "dialects/Ingot/Ingot.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace ingot;
+using namespace ingot::onnx_import;
+
+namespace {
+
+constexpr int64_t kSwapHeads[] = {0, 2, 1, 3}; // [batch, heads, rows, d] <-> [batch, rows, heads, d]
+
+/// Query, key and value of one node, whatever form it gives them in.
+struct Heads {
+  Value query;      // [batch, rows, heads, d]
+  Value key, value; // [batch, kv_heads, keys, d], past included
+  int64_t past = 0; // keys that come before the first row
+  bool flat = false;
+};
+
+//===----------------------------------------------------------------------===//
+// Operands
+//===----------------------------------------------------------------------===//
+
+/// A [batch, rows, heads * d] or [batch, heads, rows, d] operand as [batch, rows, heads, d].
+FailureOr<Value> splitHeads(Node &node, unsigned i, int64_t heads) {
+  Tensor &x = node.input(i);
+  if (x.rank() == 4)
+    return transpose(node.b, node.value(x), kSwapHeads);
+  ArrayRef<int64_t> shape = x.shape();
+  if (heads < 1 || shape[2] % heads != 0)
+    return node.error() << "expects a width of input " << i << " that its number of heads (" << heads << ") divides, but got "
+                        << x.type,
+           failure();
+  return reshape(node.b, node.value(x), {shape[0], shape[1], heads, shape[2] / heads});
+}
+
+LogicalResult checkOperands(Node &node) {
+  Tensor &query = node.input(0);
+  for (unsigned i = 0; i < 6; ++i) {
+    if (!node.hasInput(i) || i == 3)
+      continue;
+    Tensor &x = node.input(i);
+    if (!x.isFloat() || x.element() != query.element())
+      return node.error() << "expects operands of one float type, but got " << query.type << " and " << x.type;
+    int64_t rank = i < 3 ? query.rank() : 4;
+    if ((rank != 3 && rank != 4) || x.rank() != rank)
+      return node.error() << "expects operands of rank 3 or 4 and a past of rank 4, but got " << query.type << " and " << x.type;
+  }
+  if (node.hasInput(4) != node.hasInput(5))
+    return node.error() << "expects past key and value together, but got one of them";
+  return success();
+}
+
+/// The new keys or values, and before them the past: [batch, kv_heads, keys, d].
+FailureOr<Value> withPast(Node &node, unsigned operand, unsigned past, int64_t heads) {
+  auto rows = splitHeads(node, operand, heads);
+  if (failed(rows))
+    return failure();
+  Value fresh = transpose(node.b, *rows, kSwapHeads);
+  if (!node.hasInput(past))
+    return fresh;
+  Tensor &before = node.input(past);
+  SmallVector<int64_t> expected(typeOf(fresh).getShape()), shape = expected;
+  expected[2] = before.shape()[2];
+  if (before.shape() != ArrayRef<int64_t>(expected))
+    return node.error() << "expects a past that differs from the new rows in dimension 2 only, but got " << before.type << " and "
+                        << typeOf(fresh),
+           failure();
+  shape[2] += before.shape()[2];
+  if (!elementCount(shape))
+    return node.error() << "makes a tensor of more than 2^40 elements", failure();
+  return Value(tensor::ConcatOp::create(node.b, withShape(before.type, shape), 2, ValueRange{node.value(before), fresh}));
+}
+
+FailureOr<Heads> readHeads(Node &node) {
+  Heads heads;
+  heads.flat = node.input(0).rank() == 3;
+  int64_t queryHeads = node.intAttr("q_num_heads", 0), kvHeads = node.intAttr("kv_num_heads", 0);
+  if (!heads.flat && (queryHeads || kvHeads))
+    if (queryHeads != node.input(0).shape()[1] || kvHeads != node.input(1).shape()[1])
+      return node.error() << "has other numbers of heads than its operands", failure();
+  auto query = splitHeads(node, 0, queryHeads);
+  auto key = withPast(node, 1, 4, kvHeads), value = withPast(node, 2, 5, kvHeads);
+  if (failed(query) || failed(key) || failed(value))
+    return failure();
+  heads.query = *query;
+  heads.key = *key;
+  heads.value = *value;
+  heads.past = node.hasInput(4) ? node.input(4).shape()[2] : 0;
+  ArrayRef<int64_t> q = typeOf(*query).getShape(), k = typeOf(*key).getShape(), v = typeOf(*value).getShape();
+  if (k[0] != q[0] || v[0] != q[0] || k[1] != v[1] || k[2] != v[2] || k[3] != q[3])
+    return node.error() << "expects query, key and value that fit together, but got " << typeOf(*query) << ", " << typeOf(*key)
+                        << " and " << typeOf(*value),
+           failure();
+  if (k[1] == 0 || q[2] % k[1] != 0)
+    return node.error() << "expects heads to be a multiple of kv heads, but got " << q[2] << " and " << k[1], failure();
+  return heads;
+}
+
+//===----------------------------------------------------------------------===//
+// Masks
+//===----------------------------------------------------------------------===//
+
+/// The mask input as an additive bias of rank 4 that broadcasts to [batch, heads, rows, keys].
+FailureOr<Value> maskBias(Node &node, ArrayRef<int64_t> full, Type element) {
+  Tensor &mask = node.input(3);
+  if (!mask.isBool() && mask.element() != element)
+    return node.error() << "expects a mask of booleans or " << element << ", but got " << mask.type, failure();
+  SmallVector<int64_t> shape(mask.shape());
+  if (shape.size() > 4)
+    return node.error() << "expects a mask of rank 4 at most, but got " << mask.type, failure();
+  shape.insert(shape.begin(), 4 - shape.size(), 1);
+  for (auto [extent, expected] : llvm::zip(shape, full))
+    if (extent != 1 && extent != expected)
+      return node.error() << "expects a mask that broadcasts to [batch, heads, rows, keys], with extent " << expected
+                          << ", but got " << mask.type,
+             failure();
+  Value bias = reshape(node.b, node.value(mask), shape);
+  if (!mask.isBool())
+    return bias;
+  auto type = RankedTensorType::get(shape, element);
+  return Value(arith::SelectOp::create(node.b, bias, splat(node.b, type, 0.0), splat(node.b, type, -INFINITY)));
+}
+
+/// What position alone forbids, where `ingot.attention` has no word for it: rows c see keys j with
+/// past + c - left <= j <= past + c + right; a negative bound is none.
+FailureOr<Value> windowBias(Node &node, int64_t rows, int64_t keys, int64_t past, int64_t left, int64_t right, Type element) {
+  SmallVector<int64_t> shape = {1, 1, rows, keys};
+  if (!node.mayFold(shape))
+    return node.error() << "with a mask by position of this size is not supported yet", failure();
+  std::vector<double> values(rows * keys);
+  for (int64_t c = 0; c < rows; ++c)
+    for (int64_t j = 0; j < keys; ++j) {
+      int64_t distance = j - (past + c);
+      bool visible = (left < 0 || -distance <= left) && (right < 0 || distance <= right);
+      values[c * keys + j] = visible ? 0.0 : -INFINITY;
+    }
+  auto type = RankedTensorType::get(shape, element);
+  return Value(arith::ConstantOp::create(node.b, Literal::ofFloats(std::move(values)).toAttribute(type)));
+}
+
+Value addBiases(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
+  if (!lhs || !rhs)
+    return lhs ? lhs : rhs;
+  SmallVector<int64_t> shape;
+  for (auto [x, y] : llvm::zip(typeOf(lhs).getShape(), typeOf(rhs).getShape()))
+    shape.push_back(std::max(x, y));
+  return arith::AddFOp::create(b, broadcast(b, lhs, shape), broadcast(b, rhs, shape));
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+/// Attributes that ask for what is not there yet.
+LogicalResult checkVariants(Node &node) {
+  int64_t precision = node.intAttr("softmax_precision", 0);
+  node.ignoreAttr("qk_matmul_output_mode"); // the output it is about is refused
+  if (node.floatAttr("softcap", 0.0) != 0.0)
+    return node.error() << "with softcap is not supported yet";
+  if (precision != 0 && precision != onnx::TensorProto::FLOAT)
+    return node.error() << "with softmax_precision " << dataTypeName(precision) << " is not supported yet";
+  if (node.hasInput(6))
+    return node.error() << "with nonpad_kv_seqlen is not supported yet";
+  return success();
+}
+
+LogicalResult setOutputs(Node &node, const Heads &heads, Value out) {
+  ArrayRef<int64_t> shape = typeOf(out).getShape();
+  Value y = heads.flat ? reshape(node.b, out, {shape[0], shape[1], shape[2] * shape[3]}) : transpose(node.b, out, kSwapHeads);
+  if (failed(node.setResult(0, {typeOf(y), y, nullptr})) ||
+      failed(node.setResult(1, {typeOf(heads.key), heads.key, nullptr})))
+    return failure();
+  return node.setResult(2, {typeOf(heads.value), heads.value, nullptr});
+}
+
+LogicalResult importAttention(Node &node) {
+  if (failed(checkOperands(node)) || failed(checkVariants(node)))
+    return failure();
+  auto heads = readHeads(node);
+  if (failed(heads))
+    return failure();
+  ArrayRef<int64_t> q = typeOf(heads->query).getShape();
+  int64_t rows = q[1], keys = typeOf(heads->key).getShape()[2];
+  Type element = typeOf(heads->query).getElementType();
+  double scale = node.floatAttr("scale", q[3] == 0 ? 1.0 : 1.0 / std::sqrt(static_cast<double>(q[3])));
+  bool causal = node.intAttr("is_causal", 0) != 0;
+  int64_t left = node.opset() >= 25 ? node.intAttr("left_window_size", -1) : -1;
+  int64_t right = node.opset() >= 25 ? node.intAttr("right_window_size", -1) : -1;
+  Value bias;
+  // ingot.attention aligns causal rows at the bottom right: row c stands at position keys - rows + c.
+  bool aligned = keys - rows == heads->past;
+  if (left >= 0 || right >= 0 || (causal && !aligned)) {
+    auto window = windowBias(node, rows, keys, heads->past, left, causal ? 0 : right, element);
+    if (failed(window))
+      return failure();
+    bias = *window;
+  }
+  if (node.hasInput(3)) {
+    auto mask = maskBias(node, {q[0], q[2], rows, keys}, element);
+    if (failed(mask))
+      return failure();
+    bias = addBiases(node.b, bias, *mask);
+  }
+  SmallVector<int64_t> outShape = {q[0], rows, q[2], typeOf(heads->value).getShape()[3]};
+  auto attention = AttentionOp::create(node.b, RankedTensorType::get(outShape, element), Type(), heads->query, heads->key,
+                                       heads->value, Value(), Value(), bias, causal && aligned, llvm::APFloat(scale));
+  return setOutputs(node, *heads, attention.getOut());
+}
+
+//===----------------------------------------------------------------------===//
+// RotaryEmbedding
+//===----------------------------------------------------------------------===//
+
+/// Tables [positions, r / 2] and positions [batch, rows]. Without position_ids the caches hold one row per row of x:
+/// they become tables with batch * rows positions, which are then 0, 1, 2, ...
+LogicalResult ropeTables(Node &node, int64_t batch, int64_t rows, Value &cos, Value &sin, Value &positions) {
+  Tensor &c = node.input(1), &s = node.input(2);
+  Type element = node.input(0).element();
+  bool given = node.hasInput(3);
+  if (c.type != s.type || c.element() != element || c.rank() != (given ? 2 : 3))
+    return node.error() << "expects two caches of one shape, rank " << (given ? 2 : 3) << " and element type " << element
+                        << ", but got " << c.type << " and " << s.type;
+  if (given) {
+    Tensor &ids = node.input(3);
+    if (ids.shape() != ArrayRef<int64_t>{batch, rows} || (!ids.element().isInteger(64) && !ids.element().isInteger(32)))
+      return node.error() << "expects integer positions of shape [" << batch << ", " << rows << "], but got " << ids.type;
+    cos = node.value(c);
+    sin = node.value(s);
+    positions = node.value(ids);
+    return success();
+  }
+  if (c.shape()[0] != batch || c.shape()[1] != rows)
+    return node.error() << "expects caches of shape [" << batch << ", " << rows << ", ...], but got " << c.type;
+  if (!node.mayFold({batch, rows}))
+    return node.error() << "without positions for so many rows is not supported yet";
+  std::vector<int64_t> ids(batch * rows);
+  std::iota(ids.begin(), ids.end(), 0);
+  auto type = RankedTensorType::get({batch, rows}, node.b.getI64Type());
+  positions = arith::ConstantOp::create(node.b, Literal::ofInts(std::move(ids)).toAttribute(type));
+  cos = reshape(node.b, node.value(c), {batch * rows, c.shape()[2]});
+  sin = reshape(node.b, node.value(s), {batch * rows, c.shape()[2]});
+  return success();
+}
+
+LogicalResult importRotaryEmbedding(Node &node) {
+  Tensor &x = node.input(0);
+  bool interleaved = node.intAttr("interleaved", 0) != 0;
+  int64_t heads = node.intAttr("num_heads", 0), rotated = node.intAttr("rotary_embedding_dim", 0);
+  if (!x.isFloat() || (x.rank() != 3 && x.rank() != 4))
+    return node.error() << "expects a float tensor of rank 3 or 4, but got " << x.type;
+  auto split = splitHeads(node, 0, heads);
+  if (failed(split))
+    return failure();
+  ArrayRef<int64_t> shape = typeOf(*split).getShape();
+  Value cos, sin, positions;
+  if (failed(ropeTables(node, shape[0], shape[1], cos, sin, positions)))
+    return failure();
+  int64_t half = typeOf(cos).getShape().back();
+  if (half != (rotated ? rotated : shape[3]) / 2 || 2 * half > shape[3] || (rotated ? rotated : shape[3]) % 2 != 0)
+    return node.error() << "expects caches with half as many angles as there are rotated elements (" << (rotated ? rotated : shape[3])
+                        << "), but got " << half;
+  Value result = RopeOp::create(node.b, split->getType(), *split, cos, sin, positions, interleaved);
+  return node.setResult(x.rank() == 3 ? reshape(node.b, result, x.shape()) : transpose(node.b, result, kSwapHeads));
+}
+
+constexpr OpEntry kOps[] = {
+    {"Attention", 23, kLastOpset, 3, 7, 3, importAttention},
+    {"RotaryEmbedding", 23, kLastOpset, 3, 4, 1, importRotaryEmbedding},
+};
+
+} // namespace
+
+ArrayRef<OpEntry> ingot::onnx_import::attentionOps() { return kOps; }
