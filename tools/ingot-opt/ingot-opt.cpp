@@ -1,5 +1,8 @@
 // ingot-opt: runs passes on IR in text, for tests and for looking at single stages.
 #include "dialects/Registration.h"
+#include "ingot/Model/Passes.h"
+#include "ingot/Plan/Passes.h"
+#include "ingot/Target/CPU/Passes.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
@@ -7,6 +10,11 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   ingot::registerDialects(registry);
+  ingot::registerKernelModels(registry);
   mlir::registerTransformsPasses();
+  ingot::registerPlanPasses();
+  ingot::registerModelPasses();
+  ingot::cpu::registerCpuTarget(registry);
+  ingot::cpu::registerCpuPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Ingot's pass driver\n", registry));
 }

@@ -1,0 +1,73 @@
+// The passes of the CPU target in order.
+#include "ingot/Target/CPU/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ingot;
+
+namespace ingot::cpu {
+#define GEN_PASS_REGISTRATION
+#include "lib/Target/CPU/Passes.h.inc"
+} // namespace ingot::cpu
+
+namespace {
+struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
+  Option<int64_t> lanes{*this, "lanes", llvm::cl::desc("float32 elements of a vector register"), llvm::cl::init(8)};
+  Option<int64_t> registers{*this, "registers", llvm::cl::desc("vector registers"), llvm::cl::init(16)};
+  Option<bool> hasHalf{*this, "has-half", llvm::cl::desc("instructions that convert float16"), llvm::cl::init(true)};
+};
+} // namespace
+
+/// Any pass of the generated kind whose options are lanes and registers.
+template <typename Options>
+static Options machine(const cpu::CpuPipelineOptions &options) {
+  Options result;
+  result.lanes = options.lanes;
+  result.registers = options.registers;
+  return result;
+}
+
+void cpu::buildCpuPipeline(OpPassManager &manager, const CpuPipelineOptions &options) {
+  // First, while programs are whole: everything below works on plain functions.
+  manager.addPass(createOutlineBodies());
+  manager.addPass(createLowerContract(machine<LowerContractOptions>(options)));
+  manager.addPass(createLowerMap(machine<LowerMapOptions>(options)));
+  manager.addPass(createLowerMoves(machine<LowerMovesOptions>(options)));
+  // Loop nests recompute offsets freely; fewer operations make the conversions below cheaper.
+  manager.addPass(createCSEPass());
+  // Subviews and reshapes become arithmetic on offsets, in affine, which the next pass lowers.
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void cpu::registerCpuPasses() {
+  registerIngotTargetCPUPasses();
+  PassPipelineRegistration<PipelineOptions>(
+      "ingot-cpu-pipeline", "task programs to the llvm dialect", [](OpPassManager &manager, const PipelineOptions &options) {
+        buildCpuPipeline(manager, {options.lanes, options.registers, options.hasHalf});
+      });
+}
+
+void cpu::registerCpuTarget(DialectRegistry &registry) {
+  registry.insert<LLVM::LLVMDialect, vector::VectorDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
