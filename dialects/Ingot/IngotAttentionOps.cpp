@@ -72,7 +72,8 @@ LogicalResult AttentionOp::verify() {
   if (getBias()) {
     if (failed(expectRank(*this, "a bias", getBias(), 4)))
       return failure();
-    for (auto [extent, full] : llvm::zip(typeOf(getBias()).getShape(), ArrayRef<int64_t>{batch, heads, rows, keys}))
+    SmallVector<int64_t> fullShape = {batch, heads, rows, keys};
+    for (auto [extent, full] : llvm::zip(typeOf(getBias()).getShape(), fullShape))
       if (extent != 1 && extent != full)
         return emitOpError() << "expects bias extents of 1 or " << full << ", but got " << extent;
   }
