@@ -124,6 +124,9 @@ struct TaskRange {
   uint32_t launch = 0;
   int64_t begin = 0;
   int64_t end = 0;
+  bool operator==(const TaskRange &other) const {
+    return launch == other.launch && begin == other.begin && end == other.end;
+  }
 };
 
 struct Schedule {

@@ -38,9 +38,9 @@ template <typename Things> Status checkSymbols(const char *what, const Things &t
 
 Status checkBuffer(const Program &program, const Buffer &buffer) {
   std::string what = "buffer @" + buffer.symbol;
-  INGOT_RETURN_IF_ERROR(checkName(what, buffer.name, buffer.kind == BufferKind::Scratch));
   if (buffer.kind > BufferKind::Scratch)
     return Status::corrupt(what + " has an unknown kind " + str(uint64_t(buffer.kind)));
+  INGOT_RETURN_IF_ERROR(checkName(what, buffer.name, buffer.kind == BufferKind::Scratch));
   if (buffer.dtype > DType::f64)
     return Status::corrupt(what + " has an unknown dtype " + str(uint64_t(buffer.dtype)));
   if (buffer.shape.size() > kMaxRank)

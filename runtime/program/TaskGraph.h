@@ -52,7 +52,8 @@ class StepRun {
 public:
   explicit StepRun(const TaskGraph &graph);
 
-  /// Queues whose head is ready, in an order that depends only on the calls of `advance` so far.
+  /// Queues whose head is ready, in an order that depends only on the calls of `advance` so far: it takes its queue
+  /// out, possibly moving another into the gap, and appends the queues that have become ready.
   const std::vector<uint32_t> &readyQueues() const { return ready_; }
   /// The head of a queue; expects that the queue is not finished.
   uint32_t head(uint32_t queue) const { return graph_->queue(queue)[heads_[queue]]; }

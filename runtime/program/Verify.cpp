@@ -7,6 +7,9 @@
 #include "runtime/program/TaskGraph.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <queue>
 
 namespace ingot::program {
 
@@ -52,11 +55,15 @@ namespace {
 // More tasks than any step we know of has; each costs up to one clock.
 constexpr int64_t kMaxVerifiedTasks = int64_t(1) << 22;
 
+bool isEmpty(const Access &access) { return std::find(access.size.begin(), access.size.end(), 0) != access.size.end(); }
+
 /// Rules that a launch alone can break.
 void checkLaunch(const Program &program, const Launch &launch, const std::vector<bool> &written, Report &report) {
   std::string what = "launch @" + launch.symbol;
   for (const Access &write : launch.writes) {
     const Buffer &buffer = program.buffers[write.buffer];
+    if (isEmpty(write))
+      continue;
     if (buffer.kind == BufferKind::Param || buffer.kind == BufferKind::Input)
       report.add(Rule::ReadOnly, what + " writes @" + buffer.symbol +
                                      ": expects a state, output or scratch buffer, but got " +
@@ -64,7 +71,7 @@ void checkLaunch(const Program &program, const Launch &launch, const std::vector
   }
   for (const Access &read : launch.reads) {
     const Buffer &buffer = program.buffers[read.buffer];
-    if (!read.stream)
+    if (!read.stream || isEmpty(read))
       continue;
     if (buffer.kind == BufferKind::Scratch || buffer.kind == BufferKind::Output)
       report.add(Rule::Stream, what + " streams @" + buffer.symbol +
@@ -84,7 +91,7 @@ void checkLaunches(const Program &program, Report &report) {
   std::vector<bool> written(program.buffers.size(), false);
   for (const Launch &launch : program.launches)
     for (const Access &write : launch.writes)
-      written[write.buffer] = true;
+      written[write.buffer] = written[write.buffer] || !isEmpty(write);
   for (const Launch &launch : program.launches)
     checkLaunch(program, launch, written, report);
 }
@@ -104,12 +111,21 @@ void checkSignals(const TaskGraph &graph, Report &report) {
 }
 
 /// One maximal run decides: counters only grow, so what can run at some time can run at any later time.
+/// Of the ready tasks the first in launch order runs, so that messages speak of a writer before its reader.
 std::vector<uint32_t> runStep(const TaskGraph &graph, Report &report) {
   StepRun run(graph);
   std::vector<uint32_t> order;
   order.reserve(graph.numTasks());
-  while (!run.readyQueues().empty())
-    order.push_back(run.advance(run.readyQueues().back()));
+  using HeadAndQueue = std::pair<uint32_t, uint32_t>;
+  std::priority_queue<HeadAndQueue, std::vector<HeadAndQueue>, std::greater<>> next;
+  size_t known = 0;
+  while (!run.readyQueues().empty()) {
+    for (; known < run.readyQueues().size(); ++known)
+      next.emplace(run.head(run.readyQueues()[known]), run.readyQueues()[known]);
+    order.push_back(run.advance(next.top().second));
+    next.pop();
+    --known;
+  }
   if (!run.done())
     for (std::string &line : run.stuckQueues(4))
       report.add(Rule::Deadlock, "deadlock: " + line);

@@ -133,8 +133,8 @@ private:
     launch.symbol = name;
     launch.body = uint32_t(program.bodies.size() - 1);
     launch.grid = {grid};
-    launch.flops = 1000;
-    launch.bytes = 1000;
+    launch.flops = 10000000; // dear enough for every worker to get some
+    launch.bytes = 1000000;
     if (program.events.empty())
       return;
     uint32_t event = uint32_t(program.events.size() - 1);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 
 namespace ingot::program::testing {
 
@@ -133,18 +132,23 @@ private:
   }
 
   void races() {
-    std::map<uint32_t, Bits> users;
-    std::map<uint32_t, std::set<uint32_t>> writers;
+    // Per cell: who writes it, and who touches it at all. Cells that nobody writes need no order.
+    std::vector<std::vector<uint32_t>> writers(program.owners.size());
+    std::vector<Bits> users(program.owners.size());
+    for (uint32_t t = 0; t < size; ++t)
+      for (const auto &write : program.tasks[t].mayWrites) {
+        if (writers[write.cell].empty())
+          users[write.cell] = Bits(size);
+        writers[write.cell].push_back(t);
+      }
     for (uint32_t t = 0; t < size; ++t)
       for (const auto *cells : {&program.tasks[t].reads, &program.tasks[t].mayWrites})
-        for (const auto &cell : *cells) {
-          users.try_emplace(cell.cell, Bits(size)).first->second.set(t);
-          if (cells == &program.tasks[t].mayWrites)
-            writers[cell.cell].insert(t);
-        }
-    for (const auto &[cell, tasks] : writers)
-      for (uint32_t writer : tasks)
-        if (!users.at(cell).within(before[writer], afterAll[writer], writer))
+        for (const auto &access : *cells)
+          if (!writers[access.cell].empty())
+            users[access.cell].set(t);
+    for (size_t cell = 0; cell < writers.size(); ++cell)
+      for (uint32_t writer : writers[cell])
+        if (!users[cell].within(before[writer], afterAll[writer], writer))
           broken.insert(Rule::Race);
   }
 
