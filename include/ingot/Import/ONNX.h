@@ -33,8 +33,8 @@ struct OnnxInput {
   bool hasShape = true;
 };
 
-/// A model with the interface of a decoder: inputs input_ids [B, C], optionally position_ids [B, C], and for layers 0..n
-/// past_key_values.N.{key,value} [B, KV, past, D]; outputs logits and present.N.{key,value}.
+/// A model with the interface of a decoder: inputs input_ids [B, C], optionally position_ids [B, C], and for layers
+/// 0..n past_key_values.N.{key,value} [B, KV, past, D]; outputs logits and present.N.{key,value}.
 struct OnnxDecoder {
   int64_t layers = 0;
   OnnxDim batch, sequence, past;
@@ -61,8 +61,8 @@ std::string parseInputShapeOption(llvm::StringRef text, OnnxImportOptions &optio
 /// Writes the supported operators with their opset ranges as a Markdown table.
 void printOnnxOperators(llvm::raw_ostream &os);
 
-/// A parsed ONNX file. Its parameters are checked and viewed in place; it must outlive nothing: a ParamStore filled from
-/// it shares the ownership.
+/// A parsed ONNX file. Its parameters are checked and viewed in place; it must outlive nothing: a ParamStore filled
+/// from it shares the ownership.
 class OnnxModel {
 public:
   /// Maps and parses `path` and the external data that it names. Null after an error diagnostic on `context`.
@@ -91,9 +91,9 @@ private:
 };
 
 /// Adds `model` to `module` as the public function `options.entry` with static shapes. The graph's inputs are its first
-/// arguments (`ingot.input`), then the parameters it reads (`ingot.param`, declared in the module, elements in `params`);
-/// results carry `ingot.output`. Integer shape arithmetic is folded away. Importing the same model again under another
-/// entry name shares the parameters.
+/// arguments (`ingot.input`), then the parameters it reads (`ingot.param`, declared in the module, elements in
+/// `params`); results carry `ingot.output`. Integer shape arithmetic is folded away. Importing the same model again
+/// under another entry name shares the parameters.
 ///
 /// Errors, each a diagnostic, after which module and params are as before: operators, types or opsets that are not
 /// supported (all operators in one diagnostic), open dimensions without extent (all in one diagnostic), and everything

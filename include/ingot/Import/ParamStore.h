@@ -14,7 +14,8 @@ namespace ingot {
 struct ParamData {
   /// Static shape and element type.
   mlir::RankedTensorType type;
-  /// Row-major little-endian elements, i1 as one byte each. They may be unaligned: they can lie anywhere in a mapped file.
+  /// Row-major little-endian elements, i1 as one byte each. They may be unaligned: they can lie anywhere in a mapped
+  /// file.
   llvm::ArrayRef<char> bytes;
   /// Keeps `bytes` alive.
   std::shared_ptr<const void> owner;

@@ -33,8 +33,8 @@ FailureOr<Value> splitHeads(Node &node, unsigned i, int64_t heads) {
     return transpose(node.b, node.value(x), kSwapHeads);
   ArrayRef<int64_t> shape = x.shape();
   if (heads < 1 || shape[2] % heads != 0)
-    return node.error() << "expects a width of input " << i << " that its number of heads (" << heads << ") divides, but got "
-                        << x.type,
+    return node.error() << "expects a width of input " << i << " that its number of heads (" << heads
+                        << ") divides, but got " << x.type,
            failure();
   return reshape(node.b, node.value(x), {shape[0], shape[1], heads, shape[2] / heads});
 }
@@ -49,7 +49,8 @@ LogicalResult checkOperands(Node &node) {
       return node.error() << "expects operands of one float type, but got " << query.type << " and " << x.type;
     int64_t rank = i < 3 ? query.rank() : 4;
     if ((rank != 3 && rank != 4) || x.rank() != rank)
-      return node.error() << "expects operands of rank 3 or 4 and a past of rank 4, but got " << query.type << " and " << x.type;
+      return node.error() << "expects operands of rank 3 or 4 and a past of rank 4, but got " << query.type << " and "
+                          << x.type;
   }
   if (node.hasInput(4) != node.hasInput(5))
     return node.error() << "expects past key and value together, but got one of them";
@@ -68,13 +69,14 @@ FailureOr<Value> withPast(Node &node, unsigned operand, unsigned past, int64_t h
   SmallVector<int64_t> expected(typeOf(fresh).getShape()), shape = expected;
   expected[2] = before.shape()[2];
   if (before.shape() != ArrayRef<int64_t>(expected))
-    return node.error() << "expects a past that differs from the new rows in dimension 2 only, but got " << before.type << " and "
-                        << typeOf(fresh),
+    return node.error() << "expects a past that differs from the new rows in dimension 2 only, but got " << before.type
+                        << " and " << typeOf(fresh),
            failure();
   shape[2] += before.shape()[2];
   if (!elementCount(shape))
     return node.error() << "makes a tensor of more than 2^40 elements", failure();
-  return Value(tensor::ConcatOp::create(node.b, withShape(before.type, shape), 2, ValueRange{node.value(before), fresh}));
+  return Value(
+      tensor::ConcatOp::create(node.b, withShape(before.type, shape), 2, ValueRange{node.value(before), fresh}));
 }
 
 FailureOr<Heads> readHeads(Node &node) {
@@ -94,8 +96,8 @@ FailureOr<Heads> readHeads(Node &node) {
   heads.past = node.hasInput(4) ? node.input(4).shape()[2] : 0;
   ArrayRef<int64_t> q = typeOf(*query).getShape(), k = typeOf(*key).getShape(), v = typeOf(*value).getShape();
   if (k[0] != q[0] || v[0] != q[0] || k[1] != v[1] || k[2] != v[2] || k[3] != q[3])
-    return node.error() << "expects query, key and value that fit together, but got " << typeOf(*query) << ", " << typeOf(*key)
-                        << " and " << typeOf(*value),
+    return node.error() << "expects query, key and value that fit together, but got " << typeOf(*query) << ", "
+                        << typeOf(*key) << " and " << typeOf(*value),
            failure();
   if (k[1] == 0 || q[2] % k[1] != 0)
     return node.error() << "expects heads to be a multiple of kv heads, but got " << q[2] << " and " << k[1], failure();
@@ -129,7 +131,8 @@ FailureOr<Value> maskBias(Node &node, ArrayRef<int64_t> full, Type element) {
 
 /// What position alone forbids, where `ingot.attention` has no word for it: rows c see keys j with
 /// past + c - left <= j <= past + c + right; a negative bound is none.
-FailureOr<Value> windowBias(Node &node, int64_t rows, int64_t keys, int64_t past, int64_t left, int64_t right, Type element) {
+FailureOr<Value> windowBias(Node &node, int64_t rows, int64_t keys, int64_t past, int64_t left, int64_t right,
+                            Type element) {
   SmallVector<int64_t> shape = {1, 1, rows, keys};
   if (!node.mayFold(shape))
     return node.error() << "with a mask by position of this size is not supported yet", failure();
@@ -172,7 +175,8 @@ LogicalResult checkVariants(Node &node) {
 
 LogicalResult setOutputs(Node &node, const Heads &heads, Value out) {
   ArrayRef<int64_t> shape = typeOf(out).getShape();
-  Value y = heads.flat ? reshape(node.b, out, {shape[0], shape[1], shape[2] * shape[3]}) : transpose(node.b, out, kSwapHeads);
+  Value y =
+      heads.flat ? reshape(node.b, out, {shape[0], shape[1], shape[2] * shape[3]}) : transpose(node.b, out, kSwapHeads);
   if (failed(node.setResult(0, {typeOf(y), y, nullptr})) ||
       failed(node.setResult(1, {typeOf(heads.key), heads.key, nullptr})))
     return failure();
@@ -208,8 +212,9 @@ LogicalResult importAttention(Node &node) {
     bias = addBiases(node.b, bias, *mask);
   }
   SmallVector<int64_t> outShape = {q[0], rows, q[2], typeOf(heads->value).getShape()[3]};
-  auto attention = AttentionOp::create(node.b, RankedTensorType::get(outShape, element), Type(), heads->query, heads->key,
-                                       heads->value, Value(), Value(), bias, causal && aligned, llvm::APFloat(scale));
+  auto attention =
+      AttentionOp::create(node.b, RankedTensorType::get(outShape, element), Type(), heads->query, heads->key,
+                          heads->value, Value(), Value(), bias, causal && aligned, llvm::APFloat(scale));
   return setOutputs(node, *heads, attention.getOut());
 }
 
@@ -224,12 +229,13 @@ LogicalResult ropeTables(Node &node, int64_t batch, int64_t rows, Value &cos, Va
   Type element = node.input(0).element();
   bool given = node.hasInput(3);
   if (c.type != s.type || c.element() != element || c.rank() != (given ? 2 : 3))
-    return node.error() << "expects two caches of one shape, rank " << (given ? 2 : 3) << " and element type " << element
-                        << ", but got " << c.type << " and " << s.type;
+    return node.error() << "expects two caches of one shape, rank " << (given ? 2 : 3) << " and element type "
+                        << element << ", but got " << c.type << " and " << s.type;
   if (given) {
     Tensor &ids = node.input(3);
     if (ids.shape() != ArrayRef<int64_t>{batch, rows} || (!ids.element().isInteger(64) && !ids.element().isInteger(32)))
-      return node.error() << "expects integer positions of shape [" << batch << ", " << rows << "], but got " << ids.type;
+      return node.error() << "expects integer positions of shape [" << batch << ", " << rows << "], but got "
+                          << ids.type;
     cos = node.value(c);
     sin = node.value(s);
     positions = node.value(ids);
@@ -263,8 +269,8 @@ LogicalResult importRotaryEmbedding(Node &node) {
     return failure();
   int64_t half = typeOf(cos).getShape().back();
   if (half != (rotated ? rotated : shape[3]) / 2 || 2 * half > shape[3] || (rotated ? rotated : shape[3]) % 2 != 0)
-    return node.error() << "expects caches with half as many angles as there are rotated elements (" << (rotated ? rotated : shape[3])
-                        << "), but got " << half;
+    return node.error() << "expects caches with half as many angles as there are rotated elements ("
+                        << (rotated ? rotated : shape[3]) << "), but got " << half;
   Value result = RopeOp::create(node.b, split->getType(), *split, cos, sin, positions, interleaved);
   return node.setResult(x.rank() == 3 ? reshape(node.b, result, x.shape()) : transpose(node.b, result, kSwapHeads));
 }

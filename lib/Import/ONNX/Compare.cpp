@@ -12,8 +12,7 @@ namespace {
 
 enum class Relation { Equal, Less, LessOrEqual, Greater, GreaterOrEqual };
 
-template <typename T>
-bool holds(Relation relation, T a, T b) {
+template <typename T> bool holds(Relation relation, T a, T b) {
   switch (relation) {
   case Relation::Equal:
     return a == b;
@@ -30,18 +29,19 @@ bool holds(Relation relation, T a, T b) {
 }
 
 Value compare(ImplicitLocOpBuilder &b, Relation relation, bool isFloat, Value lhs, Value rhs) {
-  static constexpr arith::CmpIPredicate ints[] = {arith::CmpIPredicate::eq, arith::CmpIPredicate::slt, arith::CmpIPredicate::sle,
-                                                  arith::CmpIPredicate::sgt, arith::CmpIPredicate::sge};
-  static constexpr arith::CmpFPredicate floats[] = {arith::CmpFPredicate::OEQ, arith::CmpFPredicate::OLT, arith::CmpFPredicate::OLE,
-                                                    arith::CmpFPredicate::OGT, arith::CmpFPredicate::OGE};
+  static constexpr arith::CmpIPredicate ints[] = {arith::CmpIPredicate::eq, arith::CmpIPredicate::slt,
+                                                  arith::CmpIPredicate::sle, arith::CmpIPredicate::sgt,
+                                                  arith::CmpIPredicate::sge};
+  static constexpr arith::CmpFPredicate floats[] = {arith::CmpFPredicate::OEQ, arith::CmpFPredicate::OLT,
+                                                    arith::CmpFPredicate::OLE, arith::CmpFPredicate::OGT,
+                                                    arith::CmpFPredicate::OGE};
   auto index = static_cast<size_t>(relation);
   if (isFloat)
     return arith::CmpFOp::create(b, floats[index], lhs, rhs);
   return arith::CmpIOp::create(b, ints[index], lhs, rhs);
 }
 
-template <Relation R>
-LogicalResult importRelation(Node &node) {
+template <Relation R> LogicalResult importRelation(Node &node) {
   Tensor &lhs = node.input(0), &rhs = node.input(1);
   if (lhs.element() != rhs.element())
     return node.error() << "expects operands of one element type, but got " << lhs.type << " and " << rhs.type;
@@ -71,7 +71,8 @@ LogicalResult importIsNaN(Node &node) {
 
 Literal select(const Literal &condition, const Literal &yes, const Literal &no, ArrayRef<ArrayRef<int64_t>> shapes,
                ArrayRef<int64_t> shape) {
-  StridedView c = broadcastView(shapes[0], shape), y = broadcastView(shapes[1], shape), n = broadcastView(shapes[2], shape);
+  StridedView c = broadcastView(shapes[0], shape), y = broadcastView(shapes[1], shape),
+              n = broadcastView(shapes[2], shape);
   size_t count = *elementCount(shape);
   if (yes.isFloat()) {
     std::vector<double> values(count);
@@ -96,7 +97,8 @@ LogicalResult importWhere(Node &node) {
   if (failed(shape))
     return failure();
   if (condition.literal && yes.literal && no.literal && node.mayFold(*shape))
-    return node.setResult(withShape(yes.type, *shape), select(*condition.literal, *yes.literal, *no.literal, shapes, *shape));
+    return node.setResult(withShape(yes.type, *shape),
+                          select(*condition.literal, *yes.literal, *no.literal, shapes, *shape));
   Value c = broadcast(node, condition, *shape), y = broadcast(node, yes, *shape), n = broadcast(node, no, *shape);
   return node.setResult(arith::SelectOp::create(node.b, c, y, n));
 }

@@ -129,7 +129,8 @@ LogicalResult importRange(Node &node) {
   }
   std::vector<int64_t> values(*count);
   for (int64_t i = 0; i < *count; ++i)
-    values[i] = static_cast<int64_t>(static_cast<uint64_t>(start.intAt(0)) + static_cast<uint64_t>(i) * static_cast<uint64_t>(delta.intAt(0)));
+    values[i] = static_cast<int64_t>(static_cast<uint64_t>(start.intAt(0)) +
+                                     static_cast<uint64_t>(i) * static_cast<uint64_t>(delta.intAt(0)));
   return node.setResult(type, Literal::ofInts(std::move(values)));
 }
 

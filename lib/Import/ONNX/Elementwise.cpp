@@ -1,4 +1,5 @@
-// Binary and variadic arithmetic with ONNX's broadcasting: Add, Sub, Mul, Div, Mod, Pow, Min, Max, Sum, Mean, And, Or, Xor.
+// Binary and variadic arithmetic with ONNX's broadcasting: Add, Sub, Mul, Div, Mod, Pow, Min, Max, Sum, Mean, And, Or,
+// Xor.
 #include "Build.h"
 #include "OpTable.h"
 
@@ -20,14 +21,10 @@ struct Arithmetic {
   Value (*emitFloat)(ImplicitLocOpBuilder &, Value, Value);
 };
 
-template <typename Op>
-Value emit(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
-  return Op::create(b, lhs, rhs);
-}
+template <typename Op> Value emit(ImplicitLocOpBuilder &b, Value lhs, Value rhs) { return Op::create(b, lhs, rhs); }
 
 /// Two's complement, without undefined behaviour.
-template <typename F>
-std::optional<int64_t> wrapping(int64_t a, int64_t b, F f) {
+template <typename F> std::optional<int64_t> wrapping(int64_t a, int64_t b, F f) {
   return static_cast<int64_t>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
 }
 
@@ -52,9 +49,12 @@ const Arithmetic kMax{[](int64_t a, int64_t b) -> std::optional<int64_t> { retur
                       [](double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b); },
                       emit<arith::MaxSIOp>, emit<arith::MaximumFOp>};
 const Arithmetic kPow{nullptr, [](double a, double b) { return std::pow(a, b); }, nullptr, emit<math::PowFOp>};
-const Arithmetic kAnd{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a & b; }, nullptr, emit<arith::AndIOp>, nullptr};
-const Arithmetic kOr{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a | b; }, nullptr, emit<arith::OrIOp>, nullptr};
-const Arithmetic kXor{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a ^ b; }, nullptr, emit<arith::XOrIOp>, nullptr};
+const Arithmetic kAnd{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a & b; }, nullptr,
+                      emit<arith::AndIOp>, nullptr};
+const Arithmetic kOr{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a | b; }, nullptr, emit<arith::OrIOp>,
+                     nullptr};
+const Arithmetic kXor{[](int64_t a, int64_t b) -> std::optional<int64_t> { return a ^ b; }, nullptr,
+                      emit<arith::XOrIOp>, nullptr};
 
 FailureOr<Literal> fold(Node &node, const Arithmetic &op, Tensor &lhs, Tensor &rhs, RankedTensorType type) {
   size_t count = *elementCount(type.getShape());
@@ -78,7 +78,8 @@ FailureOr<Literal> fold(Node &node, const Arithmetic &op, Tensor &lhs, Tensor &r
 
 FailureOr<Tensor> combine(Node &node, const Arithmetic &op, Tensor &lhs, Tensor &rhs) {
   if (lhs.element() != rhs.element())
-    return node.error() << "expects operands of one element type, but got " << lhs.type << " and " << rhs.type, failure();
+    return node.error() << "expects operands of one element type, but got " << lhs.type << " and " << rhs.type,
+           failure();
   bool logical = !op.foldFloat;
   if (lhs.isBool() != logical || !(lhs.isFloat() ? static_cast<bool>(op.emitFloat) : static_cast<bool>(op.emitInt)))
     return node.error() << "of " << lhs.type << " is not supported", failure();
@@ -97,15 +98,13 @@ FailureOr<Tensor> combine(Node &node, const Arithmetic &op, Tensor &lhs, Tensor 
   return Tensor{type, result, nullptr};
 }
 
-template <const Arithmetic &Op>
-LogicalResult importBinary(Node &node) {
+template <const Arithmetic &Op> LogicalResult importBinary(Node &node) {
   auto result = combine(node, Op, node.input(0), node.input(1));
   return failed(result) ? failure() : node.setResult(0, std::move(*result));
 }
 
 /// All inputs combined from the left.
-template <const Arithmetic &Op>
-FailureOr<Tensor> combineAll(Node &node) {
+template <const Arithmetic &Op> FailureOr<Tensor> combineAll(Node &node) {
   Tensor result = node.input(0);
   for (unsigned i = 1; i < node.numInputs(); ++i) {
     if (!node.hasInput(i))
@@ -118,8 +117,7 @@ FailureOr<Tensor> combineAll(Node &node) {
   return result;
 }
 
-template <const Arithmetic &Op>
-LogicalResult importVariadic(Node &node) {
+template <const Arithmetic &Op> LogicalResult importVariadic(Node &node) {
   auto result = combineAll<Op>(node);
   return failed(result) ? failure() : node.setResult(0, std::move(*result));
 }
@@ -144,11 +142,14 @@ LogicalResult importPow(Node &node) {
     return node.error() << "expects a float base, but got " << base.type;
   if (exponent.element() != base.element()) {
     if (!exponent.literal || exponent.isBool())
-      return node.error() << "with a base of " << base.type << " and an exponent of " << exponent.type << " is not supported yet";
+      return node.error() << "with a base of " << base.type << " and an exponent of " << exponent.type
+                          << " is not supported yet";
     std::vector<double> values;
     for (size_t i = 0; i < exponent.literal->size(); ++i)
       values.push_back(exponent.literal->number(i));
-    exponent = {withShape(base.type, exponent.shape()), {}, std::make_shared<const Literal>(Literal::ofFloats(std::move(values)))};
+    exponent = {withShape(base.type, exponent.shape()),
+                {},
+                std::make_shared<const Literal>(Literal::ofFloats(std::move(values)))};
   }
   bool oneExponent = exponent.literal && exponent.literal->isSplat();
   if (oneExponent && !base.literal && exponent.rank() <= base.rank() && *elementCount(exponent.shape()) == 1) {

@@ -19,9 +19,13 @@ static constexpr int64_t kMaxLiteral = int64_t(1) << 22;
 Importer::Importer(const ModelFile &file, ModuleOp module, const OnnxImportOptions &options, ParamStore &params)
     : model(file), module(module), options(options), params(params), builder(module.getContext()) {}
 
+/// How diagnostics call a node.
+static std::string nodeName(const onnx::NodeProto &node, int index) {
+  return node.name().empty() ? "node " + std::to_string(index) : printable(node.name());
+}
+
 static Location nodeLoc(MLIRContext *context, const onnx::NodeProto &node, int index) {
-  std::string name = node.name().empty() ? "node " + std::to_string(index) : printable(node.name());
-  return NameLoc::get(StringAttr::get(context, name));
+  return NameLoc::get(StringAttr::get(context, nodeName(node, index)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -34,7 +38,7 @@ LogicalResult Importer::checkOperators() {
     if (findOp(node.domain(), node.op_type(), model.opset))
       continue;
     std::string op = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type();
-    missing[printable(op)].push_back(node.name().empty() ? "node " + std::to_string(index) : "'" + printable(node.name()) + "'");
+    missing[printable(op)].push_back("'" + nodeName(node, index) + "'");
   }
   if (missing.empty())
     return success();
@@ -60,7 +64,8 @@ LogicalResult Importer::checkOrder() {
   for (auto [index, node] : llvm::enumerate(graph.node()))
     for (const std::string &output : node.output())
       if (!output.empty() && !definedBy.try_emplace(output, index).second)
-        return emitError(nodeLoc(context, node, index)) << "defines '" << printable(output) << "', which is defined already";
+        return emitError(nodeLoc(context, node, index))
+               << "defines '" << printable(output) << "', which is defined already";
   for (auto [index, node] : llvm::enumerate(graph.node())) {
     for (const std::string &input : node.input()) {
       auto it = definedBy.find(input);
@@ -69,7 +74,7 @@ LogicalResult Importer::checkOrder() {
       auto diag = emitError(nodeLoc(context, node, index)) << "uses '" << printable(input) << "', which ";
       if (it == definedBy.end())
         return diag << "nothing defines";
-      return diag << "is defined only by " << nodeLoc(context, graph.node(it->second), it->second)
+      return diag << "is defined only by " << "'" << nodeName(graph.node(it->second), it->second) << "'"
                   << ": the graph has a cycle or is not sorted";
     }
   }
@@ -119,7 +124,8 @@ Value Importer::materialize(Tensor &tensor, Location loc) {
   const Initializer &initializer = *tensor.parameter;
   Value &argument = parameterArguments[initializer.name];
   if (!argument) {
-    argument = block->addArgument(initializer.data.type, NameLoc::get(builder.getStringAttr(printable(initializer.name))));
+    argument =
+        block->addArgument(initializer.data.type, NameLoc::get(builder.getStringAttr(printable(initializer.name))));
     usedParameters.emplace_back(initializer.name, &initializer);
   }
   return tensor.value = argument;
@@ -185,8 +191,8 @@ LogicalResult Importer::importOutput(const onnx::ValueInfoProto &info, SmallVect
                            << tensor->type;
     for (int i = 0; i < type.shape().dim_size(); ++i)
       if (const auto &dim = type.shape().dim(i); dim.has_dim_value() && dim.dim_value() != tensor->shape()[i])
-        return model.error() << "declares output '" << name << "' with extent " << dim.dim_value() << " in dimension " << i
-                             << ", but it is " << tensor->type;
+        return model.error() << "declares output '" << name << "' with extent " << dim.dim_value() << " in dimension "
+                             << i << ", but it is " << tensor->type;
   } else if (info.type().value_case() != onnx::TypeProto::VALUE_NOT_SET) {
     return model.error() << "declares output '" << name << "' as something other than a tensor";
   }
@@ -222,17 +228,20 @@ void Importer::finishFunction(ArrayRef<Value> results) {
     func.setResultAttr(i, IngotDialect::kOutput, builder.getStringAttr(output.name()));
 }
 
-/// Declares the parameters that the function reads, and hands over their elements. Checks all before it changes anything.
+/// Declares the parameters that the function reads, and hands over their elements. Checks all before it changes
+/// anything.
 LogicalResult Importer::commitParams() {
   for (auto &[name, initializer] : usedParameters) {
     const ParamData &data = initializer->data;
     Operation *symbol = module.lookupSymbol(name);
     auto declared = dyn_cast_or_null<ParamOp>(symbol);
     if (symbol && (!declared || declared.getTensorType() != data.type))
-      return model.error() << "has a parameter '" << printable(name) << "', but the module uses that name for something else";
+      return model.error() << "has a parameter '" << printable(name)
+                           << "', but the module uses that name for something else";
     const ParamData *known = params.find(name);
     if (known && known->bytes.data() != data.bytes.data() && known->bytes != data.bytes)
-      return model.error() << "has other elements for parameter '" << printable(name) << "' than the module has already";
+      return model.error() << "has other elements for parameter '" << printable(name)
+                           << "' than the module has already";
   }
   auto isParam = [](Operation &op) { return isa<ParamOp>(op); };
   builder.setInsertionPoint(module.getBody(), llvm::find_if_not(*module.getBody(), isParam));
@@ -249,8 +258,8 @@ LogicalResult Importer::commitParams() {
 }
 
 LogicalResult Importer::run() {
-  module.getContext()->loadDialect<IngotDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect,
-                                   tensor::TensorDialect>();
+  module.getContext()
+      ->loadDialect<IngotDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect, tensor::TensorDialect>();
   if (module.lookupSymbol(options.entry))
     return model.error() << "cannot become entry '" << options.entry << "': the module has that symbol already";
   if (failed(checkOperators()) || failed(checkOrder()) || failed(checkOptions()))

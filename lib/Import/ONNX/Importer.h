@@ -89,8 +89,8 @@ private:
   int64_t foldBudget = int64_t(1) << 25;
 };
 
-/// One node during its import. Getters check what they are asked for; their errors make the import of the node fail even
-/// if the handler goes on with the default they return.
+/// One node during its import. Getters check what they are asked for; their errors make the import of the node fail
+/// even if the handler goes on with the default they return.
 class Node {
 public:
   Node(Importer &importer, const onnx::NodeProto &proto, mlir::Location loc);
@@ -116,7 +116,9 @@ public:
   unsigned numOutputs() const { return proto.output_size(); }
   bool hasOutput(unsigned i) const { return i < numOutputs() && !proto.output(i).empty(); }
   LogicalResult setResult(unsigned i, Tensor tensor);
-  LogicalResult setResult(Value value) { return setResult(0, {llvm::cast<RankedTensorType>(value.getType()), value, nullptr}); }
+  LogicalResult setResult(Value value) {
+    return setResult(0, {llvm::cast<RankedTensorType>(value.getType()), value, nullptr});
+  }
   LogicalResult setResult(RankedTensorType type, Literal literal);
 
   /// Attributes; a name that no getter asked for is an error after the import of the node.

@@ -43,7 +43,9 @@ FailureOr<Tensor> takeSlice(Node &node, Tensor &x, const SliceRange &range) {
 /// One dimension of Slice: ONNX clamps start and end to the extent.
 void setSlice(SliceRange &range, int64_t axis, int64_t extent, int64_t start, int64_t end, int64_t step) {
   // Clamping first keeps INT64_MIN and INT64_MAX, which exporters write for "to the end", from overflowing.
-  auto fromEnd = [&](int64_t position) { return position < 0 ? std::max(position, -extent - 1) + extent : std::min(position, extent); };
+  auto fromEnd = [&](int64_t position) {
+    return position < 0 ? std::max(position, -extent - 1) + extent : std::min(position, extent);
+  };
   start = std::clamp<int64_t>(fromEnd(start), 0, step > 0 ? extent : std::max<int64_t>(extent - 1, 0));
   end = std::clamp<int64_t>(fromEnd(end), step > 0 ? 0 : -1, extent);
   int64_t distance = step > 0 ? end - start : start - end;
@@ -102,7 +104,8 @@ FailureOr<SmallVector<int64_t>> splitSizes(Node &node, int64_t extent) {
     return sizes;
   }
   if (node.opset() >= 18 && node.intAttr("num_outputs", parts) != parts)
-    return node.error() << "expects " << parts << " as num_outputs, but got " << node.intAttr("num_outputs", parts), failure();
+    return node.error() << "expects " << parts << " as num_outputs, but got " << node.intAttr("num_outputs", parts),
+           failure();
   int64_t size = (extent + parts - 1) / parts;
   if (extent % parts != 0 && (node.opset() < 18 || size * (parts - 1) > extent))
     return node.error() << "cannot split extent " << extent << " into " << parts << " parts", failure();
@@ -199,7 +202,8 @@ LogicalResult importGather(Node &node) {
       SliceRange range = wholeRange(x);
       range.offsets[*axis] = resolved->intAt(0);
       range.sizes[*axis] = 1;
-      return node.setResult(reshape(node.b, slice(node.b, node.value(x), range.offsets, range.sizes, range.strides), shape));
+      return node.setResult(
+          reshape(node.b, slice(node.b, node.value(x), range.offsets, range.sizes, range.strides), shape));
     }
     indices = {indices.type, {}, std::make_shared<const Literal>(std::move(*resolved))};
   }

@@ -10,7 +10,9 @@ using namespace ingot::onnx_import;
 static std::string shapeText(const OnnxInput &input) {
   std::string text;
   for (const OnnxDim &dim : input.dims)
-    text += (text.empty() ? "" : "x") + (dim.extent >= 0 ? std::to_string(dim.extent) : dim.name.empty() ? "?" : printable(dim.name));
+    text += (text.empty() ? "" : "x") + (dim.extent >= 0    ? std::to_string(dim.extent)
+                                         : dim.name.empty() ? "?"
+                                                            : printable(dim.name));
   return text;
 }
 
@@ -51,7 +53,8 @@ LogicalResult Importer::checkOptions() {
     if (name.empty() || !names.contains(name))
       return model.error() << "has no input with a dimension '" << printable(name) << "', for which an extent is given";
     if (extent < 0 || extent > kMaxElements)
-      return model.error() << "expects an extent of dimension '" << printable(name) << "' in [0, 2^40], but got " << extent;
+      return model.error() << "expects an extent of dimension '" << printable(name) << "' in [0, 2^40], but got "
+                           << extent;
   }
   return success();
 }
@@ -78,8 +81,8 @@ FailureOr<SmallVector<int64_t>> Importer::inputShape(const OnnxInput &input, Ope
       asked = given->second[i];
     if (!dim.name.empty() && bound != options.dims.end()) {
       if (asked && *asked != bound->second)
-        return model.error() << "gets two extents for dimension '" << printable(dim.name) << "' of input '" << name << "': "
-                             << bound->second << " and " << *asked,
+        return model.error() << "gets two extents for dimension '" << printable(dim.name) << "' of input '" << name
+                             << "': " << bound->second << " and " << *asked,
                failure();
       asked = bound->second;
     }
@@ -104,8 +107,10 @@ LogicalResult Importer::bindInputs() {
     if (failed(shape))
       return failure();
     if (!elementCount(*shape))
-      return model.error() << "expects at most 2^40 elements and no negative extent for input '" << printable(input.name)
-                           << "', but got shape " << llvm::join(llvm::map_range(*shape, [](int64_t extent) { return std::to_string(extent); }), "x");
+      return model.error() << "expects at most 2^40 elements and no negative extent for input '"
+                           << printable(input.name) << "', but got shape "
+                           << llvm::join(llvm::map_range(*shape, [](int64_t extent) { return std::to_string(extent); }),
+                                         "x");
     auto type = RankedTensorType::get(*shape, input.elementType);
     Value argument = block->addArgument(type, NameLoc::get(builder.getStringAttr(printable(input.name))));
     tensors[input.name] = {type, argument, nullptr};

@@ -20,8 +20,7 @@ Literal Literal::ofFloats(std::vector<double> values) {
   return literal;
 }
 
-template <typename T, typename Out>
-static void decode(ArrayRef<char> bytes, std::vector<Out> &out) {
+template <typename T, typename Out> static void decode(ArrayRef<char> bytes, std::vector<Out> &out) {
   for (size_t i = 0; i + sizeof(T) <= bytes.size(); i += sizeof(T)) {
     T value; // the bytes may be unaligned
     memcpy(&value, bytes.data() + i, sizeof(T));

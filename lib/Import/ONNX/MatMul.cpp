@@ -35,7 +35,8 @@ FailureOr<Value> multiply(Node &node, Value lhs, Value rhs) {
   result.push_back(typeOf(rhs).getShape().back());
   if (!elementCount(result))
     return node.error() << "makes a tensor of more than 2^40 elements", failure();
-  return Value(DotOp::create(node.b, lhs, rhs, batch, batch, ArrayRef<int64_t>{leftRank - 1}, ArrayRef<int64_t>{rightRank - 2}));
+  return Value(
+      DotOp::create(node.b, lhs, rhs, batch, batch, ArrayRef<int64_t>{leftRank - 1}, ArrayRef<int64_t>{rightRank - 2}));
 }
 
 LogicalResult importMatMul(Node &node) {

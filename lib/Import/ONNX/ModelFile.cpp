@@ -64,7 +64,8 @@ static FailureOr<OnnxInput> readInput(ModelFile &file, const onnx::ValueInfoProt
   if (info.name().empty())
     return file.error() << "has an input without a name", failure();
   if (!info.type().has_tensor_type())
-    return file.error() << "expects input '" << name << "' to be a tensor: other types are not supported yet", failure();
+    return file.error() << "expects input '" << name << "' to be a tensor: other types are not supported yet",
+           failure();
   const auto &type = info.type().tensor_type();
   OnnxInput input;
   input.name = info.name();
@@ -79,7 +80,8 @@ static FailureOr<OnnxInput> readInput(ModelFile &file, const onnx::ValueInfoProt
     if (dim.has_dim_value()) {
       read.extent = dim.dim_value();
       if (read.extent < 0)
-        return file.error() << "expects non-negative extents of input '" << name << "', but got " << read.extent, failure();
+        return file.error() << "expects non-negative extents of input '" << name << "', but got " << read.extent,
+               failure();
     } else if (dim.has_dim_param()) {
       read.name = dim.dim_param();
     }
@@ -108,7 +110,8 @@ static LogicalResult readMessage(ModelFile &file, ArrayRef<char> bytes) {
   if (bytes.empty())
     return file.error() << "is empty: not an ONNX model";
   if (bytes.size() > static_cast<size_t>(INT32_MAX))
-    return file.error() << "has " << bytes.size() << " bytes: ONNX messages end at 2 GiB, larger weights go into external data";
+    return file.error() << "has " << bytes.size()
+                        << " bytes: ONNX messages end at 2 GiB, larger weights go into external data";
   if (!parseQuietly(file.proto, bytes))
     return file.error() << "cannot be parsed: not an ONNX model, or a truncated or damaged one";
   if (!file.proto.has_graph())

@@ -16,13 +16,14 @@ namespace {
 FailureOr<Value> rowOperand(Node &node, Tensor &operand, RankedTensorType input, int64_t axis) {
   ArrayRef<int64_t> normalised = input.getShape().drop_front(axis);
   if (operand.element() != input.getElementType())
-    return node.error() << "with a scale or bias of " << operand.type << " for " << input << " is not supported yet", failure();
+    return node.error() << "with a scale or bias of " << operand.type << " for " << input << " is not supported yet",
+           failure();
   auto shape = broadcastShape(node, {operand.shape(), normalised});
   if (failed(shape))
     return failure();
   if (ArrayRef<int64_t>(*shape) != normalised)
-    return node.error() << "expects a scale and bias that broadcast to the normalised dimensions of " << input << ", but got "
-                        << operand.type,
+    return node.error() << "expects a scale and bias that broadcast to the normalised dimensions of " << input
+                        << ", but got " << operand.type,
            failure();
   return reshape(node.b, broadcast(node, operand, normalised), {*elementCount(normalised)});
 }
@@ -83,8 +84,7 @@ Value logSoftmax(ImplicitLocOpBuilder &b, Value x) {
   return arith::SubFOp::create(b, shifted, broadcast(b, math::LogOp::create(b, sum), type.getShape()));
 }
 
-template <bool Log>
-LogicalResult importSoftmax(Node &node) {
+template <bool Log> LogicalResult importSoftmax(Node &node) {
   Tensor &x = node.input(0);
   if (!x.isFloat() || x.rank() < 1)
     return node.error() << "expects a float tensor of rank 1 or more, but got " << x.type;

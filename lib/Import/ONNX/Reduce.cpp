@@ -11,7 +11,8 @@ using namespace ingot::onnx_import;
 
 namespace {
 
-/// The axes: an input from the opset on where the operator has them so (ReduceSum 13, the others 18), else an attribute.
+/// The axes: an input from the opset on where the operator has them so (ReduceSum 13, the others 18), else an
+/// attribute.
 FailureOr<SmallVector<int64_t>> reducedAxes(Node &node, int64_t inputSince, int64_t rank) {
   SmallVector<int64_t> given;
   if (node.opset() >= inputSince) {
@@ -52,8 +53,7 @@ std::optional<Literal> foldInts(const Tensor &x, ReduceKind kind) {
   return Literal::ofInts({wrapTo(x.element(), result)});
 }
 
-template <ReduceKind Kind, int64_t InputSince = 18, bool Square = false>
-LogicalResult importReduce(Node &node) {
+template <ReduceKind Kind, int64_t InputSince = 18, bool Square = false> LogicalResult importReduce(Node &node) {
   Tensor &x = node.input(0);
   bool keepDims = node.intAttr("keepdims", 1) != 0;
   auto axes = reducedAxes(node, InputSince, x.rank());
@@ -75,7 +75,8 @@ LogicalResult importReduce(Node &node) {
       return node.setResult(withShape(x.type, kept), std::move(*literal));
   Value value = node.value(x);
   if (Square)
-    value = x.isFloat() ? Value(arith::MulFOp::create(node.b, value, value)) : Value(arith::MulIOp::create(node.b, value, value));
+    value = x.isFloat() ? Value(arith::MulFOp::create(node.b, value, value))
+                        : Value(arith::MulIOp::create(node.b, value, value));
   if (!axes->empty())
     value = ReduceOp::create(node.b, Kind, value, *axes);
   return node.setResult(reshape(node.b, value, kept));

@@ -133,7 +133,8 @@ LogicalResult importTranspose(Node &node) {
 
 LogicalResult broadcastTo(Node &node, Tensor &x, ArrayRef<int64_t> shape) {
   if (x.literal && node.mayFold(shape))
-    return node.setResult(withShape(x.type, shape), x.literal->pick(*elementCount(shape), broadcastView(x.shape(), shape)));
+    return node.setResult(withShape(x.type, shape),
+                          x.literal->pick(*elementCount(shape), broadcastView(x.shape(), shape)));
   return node.setResult(broadcast(node, x, shape));
 }
 
@@ -209,8 +210,8 @@ LogicalResult importConcat(Node &node) {
     if (part.rank() == first.getRank())
       expected[*axis] = part.shape()[*axis];
     if (part.element() != first.getElementType() || part.shape() != ArrayRef<int64_t>(expected))
-      return node.error() << "expects inputs that differ in dimension " << *axis << " only, but got " << first << " and "
-                          << part.type;
+      return node.error() << "expects inputs that differ in dimension " << *axis << " only, but got " << first
+                          << " and " << part.type;
     shape[*axis] += part.shape()[*axis];
     parts.push_back(&part);
   }

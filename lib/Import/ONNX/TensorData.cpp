@@ -61,8 +61,7 @@ std::string onnx_import::dataTypeName(int dataType) {
 static int64_t elementBytes(Type type) { return llvm::divideCeil(type.getIntOrFloatBitWidth(), 8); }
 
 /// Stores the values of a typed field as elements of type T.
-template <typename T, typename Field>
-static std::shared_ptr<std::vector<char>> pack(const Field &field) {
+template <typename T, typename Field> static std::shared_ptr<std::vector<char>> pack(const Field &field) {
   auto bytes = std::make_shared<std::vector<char>>(field.size() * sizeof(T));
   char *out = bytes->data();
   for (auto value : field) {
@@ -134,8 +133,8 @@ FailureOr<Initializer> onnx_import::readTensor(ModelFile &file, const TensorProt
 // External data
 //===----------------------------------------------------------------------===//
 
-/// Maps the file at `location`, once per model. Nothing outside the model's directory is ever opened: not by an absolute
-/// path, not by "..", not through a link.
+/// Maps the file at `location`, once per model. Nothing outside the model's directory is ever opened: not by an
+/// absolute path, not by "..", not through a link.
 static FailureOr<const llvm::MemoryBuffer *> mapExternal(ModelFile &file, StringRef location, const std::string &what) {
   namespace fs = llvm::sys::fs;
   namespace path = llvm::sys::path;
@@ -192,8 +191,8 @@ FailureOr<ArrayRef<char>> onnx_import::readExternal(ModelFile &file, const Tenso
   if (location.empty())
     return file.error() << "the external data of " << what << " have no location", failure();
   if (length != static_cast<uint64_t>(bytes))
-    return file.error() << "expects " << bytes << " bytes of data for " << what << ", but its external data have length "
-                        << length,
+    return file.error() << "expects " << bytes << " bytes of data for " << what
+                        << ", but its external data have length " << length,
            failure();
   auto buffer = mapExternal(file, location, what);
   if (failed(buffer))

@@ -15,14 +15,10 @@ namespace {
 using Fold = double (*)(double);
 using Emit = Value (*)(ImplicitLocOpBuilder &, Value);
 
-template <typename Op>
-Value emit(ImplicitLocOpBuilder &b, Value x) {
-  return Op::create(b, x);
-}
+template <typename Op> Value emit(ImplicitLocOpBuilder &b, Value x) { return Op::create(b, x); }
 
 /// A function of floats. Known elements are computed now if `F` is given.
-template <Emit E, Fold F = nullptr>
-LogicalResult importFloat(Node &node) {
+template <Emit E, Fold F = nullptr> LogicalResult importFloat(Node &node) {
   Tensor &x = node.input(0);
   if (!x.isFloat())
     return node.error() << "of " << x.type << " is not supported yet";
@@ -36,9 +32,7 @@ LogicalResult importFloat(Node &node) {
   return node.setResult(E(node.b, node.value(x)));
 }
 
-Value reciprocal(ImplicitLocOpBuilder &b, Value x) {
-  return arith::DivFOp::create(b, splat(b, typeOf(x), 1.0), x);
-}
+Value reciprocal(ImplicitLocOpBuilder &b, Value x) { return arith::DivFOp::create(b, splat(b, typeOf(x), 1.0), x); }
 
 /// 1 / (1 + exp(-x)): exp may overflow to infinity, and the quotient is then the right 0.
 Value sigmoid(ImplicitLocOpBuilder &b, Value x) {
@@ -56,8 +50,7 @@ Value softplus(ImplicitLocOpBuilder &b, Value x) {
 }
 
 /// Functions of floats and of integers: Neg and Abs.
-template <Emit OfFloat, Emit OfInt, Fold F>
-LogicalResult importSigned(Node &node) {
+template <Emit OfFloat, Emit OfInt, Fold F> LogicalResult importSigned(Node &node) {
   Tensor &x = node.input(0);
   if (x.isFloat())
     return importFloat<OfFloat, F>(node);
@@ -76,9 +69,7 @@ LogicalResult importSigned(Node &node) {
   return node.setResult(OfInt(node.b, node.value(x)));
 }
 
-Value negateInt(ImplicitLocOpBuilder &b, Value x) {
-  return arith::SubIOp::create(b, splat(b, typeOf(x), 0), x);
-}
+Value negateInt(ImplicitLocOpBuilder &b, Value x) { return arith::SubIOp::create(b, splat(b, typeOf(x), 0), x); }
 
 LogicalResult importGelu(Node &node) {
   Tensor &x = node.input(0);
@@ -107,7 +98,8 @@ LogicalResult importLeakyRelu(Node &node) {
   double alpha = node.floatAttr("alpha", 0.01);
   if (!x.isFloat())
     return node.error() << "of " << x.type << " is not supported";
-  Value zero = splat(node.b, x.type, 0.0), scaled = arith::MulFOp::create(node.b, node.value(x), splat(node.b, x.type, alpha));
+  Value zero = splat(node.b, x.type, 0.0),
+        scaled = arith::MulFOp::create(node.b, node.value(x), splat(node.b, x.type, alpha));
   Value negative = arith::CmpFOp::create(node.b, arith::CmpFPredicate::OLT, node.value(x), zero);
   return node.setResult(arith::SelectOp::create(node.b, negative, scaled, node.value(x)));
 }
@@ -125,9 +117,11 @@ LogicalResult importClip(Node &node) {
       return node.error() << "expects scalar bounds of the input's element type, but got " << bound.type;
     Value limit = broadcast(node, bound, x.shape());
     if (x.isFloat())
-      value = i == 1 ? Value(arith::MaximumFOp::create(node.b, value, limit)) : Value(arith::MinimumFOp::create(node.b, value, limit));
+      value = i == 1 ? Value(arith::MaximumFOp::create(node.b, value, limit))
+                     : Value(arith::MinimumFOp::create(node.b, value, limit));
     else
-      value = i == 1 ? Value(arith::MaxSIOp::create(node.b, value, limit)) : Value(arith::MinSIOp::create(node.b, value, limit));
+      value = i == 1 ? Value(arith::MaxSIOp::create(node.b, value, limit))
+                     : Value(arith::MinSIOp::create(node.b, value, limit));
   }
   return node.setResult(value);
 }
@@ -148,7 +142,8 @@ Literal castLiteral(const Literal &literal, Type to) {
     else if (!literal.isFloat())
       ints.push_back(wrapTo(to, literal.intAt(i)));
     else // out of range is undefined in ONNX; saturate, so that nothing is undefined here
-      ints.push_back(wrapTo(to, !(std::abs(number) < 9.2e18) ? (number > 0 ? INT64_MAX : INT64_MIN) : static_cast<int64_t>(number)));
+      ints.push_back(wrapTo(to, !(std::abs(number) < 9.2e18) ? (number > 0 ? INT64_MAX : INT64_MIN)
+                                                             : static_cast<int64_t>(number)));
   }
   return isa<FloatType>(to) ? Literal::ofFloats(std::move(floats)) : Literal::ofInts(std::move(ints));
 }
@@ -167,7 +162,8 @@ Value castValue(ImplicitLocOpBuilder &b, Value x, Type to) {
   }
   if (fromFloat && toFloat) {
     if (fromBits == toBits) // f16 <-> bf16
-      return arith::TruncFOp::create(b, type, arith::ExtFOp::create(b, RankedTensorType::get(from.getShape(), b.getF32Type()), x));
+      return arith::TruncFOp::create(
+          b, type, arith::ExtFOp::create(b, RankedTensorType::get(from.getShape(), b.getF32Type()), x));
     return fromBits < toBits ? Value(arith::ExtFOp::create(b, type, x)) : Value(arith::TruncFOp::create(b, type, x));
   }
   if (fromFloat)
