@@ -37,7 +37,8 @@ const Json *JsonFields::get(const char *key, Json::value_t type) {
   bool fits = value->type() == type || (type == Json::value_t::number_integer && value->is_number_integer()) ||
               (type == Json::value_t::number_float && value->is_number());
   if (!fits) {
-    fail("'" + std::string(key) + "' expects " + Json(type).type_name() + ", but got " + value->type_name());
+    const char *wanted = type == Json::value_t::number_integer ? "integer" : Json(type).type_name();
+    fail("'" + std::string(key) + "' expects " + wanted + ", but got " + value->type_name());
     return nullptr;
   }
   return value;

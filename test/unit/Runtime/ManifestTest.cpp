@@ -1,0 +1,102 @@
+#include "Synthetic.h"
+
+#include "runtime/formats/Manifest.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+using namespace ingot::runtime;
+using namespace ingot::test;
+using ingot::program::DType;
+
+namespace {
+
+Manifest makeManifest() {
+  Manifest manifest = makeDecoder().manifest;
+  manifest.tokenizer = ManifestTokenizer{"llama2c", "tokenizer.bin"};
+  manifest.eos = {1, 2};
+  manifest.entries[0].specialisation = {{"batch", 1}};
+  manifest.entries[0].inputs[0].range = {0, 255};
+  for (ManifestParam &param : manifest.params) {
+    param.member = "params.safetensors";
+    param.layout = "panel16";
+    param.offset = 64;
+    param.sha256 = std::string(64, 'a');
+  }
+  manifest.state[0].from = {"past_key_values.0.key", "present.0.key"};
+  manifest.memory = {10, 20, {{"decode", 1, 2, 3, 4}}};
+  manifest.flops = {{"decode", 1000}};
+  manifest.fallbacks = {{"ingot.attention", "loc(1)", "no flash"}};
+  return manifest;
+}
+
+std::string message(const std::string &text) {
+  Result<Manifest> parsed = parseManifest(text);
+  return parsed ? "accepted" : parsed.status().message();
+}
+
+TEST(ManifestTest, RoundTrip) {
+  std::string text = printManifest(makeManifest());
+  Result<Manifest> parsed = parseManifest(text);
+  ASSERT_TRUE(parsed) << parsed.status().message();
+  EXPECT_EQ(printManifest(*parsed), text);
+  EXPECT_EQ(parsed->modelName(), "decoder");
+  EXPECT_EQ(parsed->findState("kv")->role, "kv");
+  EXPECT_EQ(parsed->findEntry("decode")->inputOfRole("start")->shape, std::vector<int64_t>{1});
+  EXPECT_EQ(parsed->findEntry("nothing"), nullptr);
+}
+
+/// Every mistake is found and named. Replaces `from`, which must occur, by `to`.
+TEST(ManifestTest, NamesMistakes) {
+  std::string text = printManifest(makeManifest());
+  auto changed = [&](const std::string &from, const std::string &to) {
+    std::string copy = text;
+    size_t at = copy.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return message(copy.replace(at, from.size(), to));
+  };
+  EXPECT_EQ(changed("\"format\": 1", "\"format\": 2"), "the artifact has format 2, but this runtime reads 1");
+  EXPECT_EQ(changed("\"0.1.0\"", "\"7.0.0\""), "the artifact needs runtime 7.0.0, but this is 0.1.0");
+  EXPECT_EQ(changed("\"0.1.0\"", "\"new\""),
+            "manifest: min_runtime expects a version like 1.2.3, but got 'new'");
+  EXPECT_EQ(changed("\"eos\"", "\"eons\""), "manifest: expects 'eos'");
+  EXPECT_EQ(changed("\"format\": 1", "\"format\": 1, \"more\": 2"), "manifest: has the unknown key 'more'");
+  EXPECT_EQ(changed("\"name\": \"embedding\"", "\"name\": \"head\""),
+            "manifest.params[1]: repeats the name 'head'");
+  EXPECT_EQ(changed("\"dtype\": \"i32\"", "\"dtype\": \"i33\""),
+            "manifest.entries[0].inputs[0]: has the unknown dtype 'i33'");
+  EXPECT_EQ(changed("\"role\": \"tokens\"", "\"role\": \"words\""),
+            "manifest.entries[0].inputs[0]: has the unknown role 'words'");
+  EXPECT_EQ(changed("\"offset\": 64", "\"offset\": -64"), "manifest.params[0]: 'offset' is negative");
+  EXPECT_EQ(changed("\"offset\": 64", "\"offset\": 6.4"),
+            "manifest.params[0]: 'offset' expects integer, but got number");
+  EXPECT_EQ(changed(std::string(64, 'a'), std::string(64, 'z')),
+            "manifest.params[0]: sha256 expects 64 lower-case hexadecimal digits");
+  EXPECT_EQ(changed("\"params.safetensors\"", "\"../params\""), "manifest.params[0]: 'member' is no name of a member");
+  EXPECT_EQ(changed("\"llama2c\"", "\"bpe\""), "manifest: tokenizer: has the unknown type 'bpe'");
+  EXPECT_EQ(changed("\"launch\": \"megakernel\"", "\"launch\": \"rocket\""),
+            "manifest.entries[0]: has the unknown launch 'rocket'");
+  EXPECT_NE(changed("{", "{{").find("manifest: JSON is broken"), std::string::npos);
+  EXPECT_NE(changed("\"eos\"", "\"format\": 1, \"eos\"").find("'format' appears twice"), std::string::npos);
+  Manifest huge = makeManifest();
+  huge.params[0].shape = {int64_t(1) << 60, int64_t(1) << 60};
+  EXPECT_EQ(message(printManifest(huge)), "manifest.params[0]: has a shape that is negative or too large");
+  huge.params[0].shape = {-1};
+  EXPECT_EQ(message(printManifest(huge)), "manifest.params[0]: has a shape that is negative or too large");
+}
+
+TEST(ManifestTest, RandomDamageNeverCrashes) {
+  std::string text = printManifest(makeManifest());
+  std::mt19937 random(3);
+  const char interesting[] = "{}[]\",:-0e9\\";
+  for (int i = 0; i < 3000; ++i) {
+    std::string damaged = text;
+    for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; --changes)
+      damaged[random() % damaged.size()] =
+          random() % 2 ? interesting[random() % (sizeof(interesting) - 1)] : static_cast<char>(random());
+    message(damaged);
+  }
+}
+
+} // namespace

@@ -1,0 +1,82 @@
+// Hand-written bodies for the synthetic artifacts of the tests, with the interface of compiled ones.
+#include <stdint.h>
+#include <string.h>
+
+#define BODY(name)                                                                                                     \
+  __attribute__((visibility("default"))) void name(const int64_t *index, void *const *buffers, const int64_t *integers, \
+                                                   void *scratch)
+
+// y[row, tile] = act(x[row, :] @ w), x: [rows, k], w: [k, n]; index = (row, tile); integers = k, n, tile size, relu
+BODY(test__matmul) {
+  (void)scratch;
+  const float *x = buffers[0], *w = buffers[1];
+  float *y = buffers[2];
+  int64_t k = integers[0], n = integers[1], tile = integers[2];
+  for (int64_t j = index[1] * tile; j < (index[1] + 1) * tile; ++j) {
+    float sum = 0;
+    for (int64_t p = 0; p < k; ++p)
+      sum += x[index[0] * k + p] * w[p * n + j];
+    y[index[0] * n + j] = integers[3] && sum < 0 ? 0 : sum;
+  }
+}
+
+// The same through private memory, so that workers that shared it would be found out.
+BODY(test__matmul_private) {
+  float *temporary = scratch;
+  const float *x = buffers[0], *w = buffers[1];
+  int64_t k = integers[0], n = integers[1], tile = integers[2];
+  for (int64_t j = 0; j < tile; ++j)
+    temporary[j] = 0;
+  for (int64_t p = 0; p < k; ++p)
+    for (int64_t j = 0; j < tile; ++j)
+      temporary[j] += x[index[0] * k + p] * w[p * n + index[1] * tile + j];
+  memcpy((float *)buffers[2] + index[0] * n + index[1] * tile, temporary, (size_t)tile * sizeof(float));
+}
+
+// y[i] = sum of x / 2 + i, over x: [n]; one task per element, all reading all.
+BODY(test__mix) {
+  (void)scratch;
+  const float *x = buffers[0];
+  float *y = buffers[1], sum = 0;
+  for (int64_t i = 0; i < integers[0]; ++i)
+    sum += x[i];
+  y[index[0]] = sum / 2 - (float)(3 * index[0]);
+}
+
+// kv[start + c] = embedding[token] + position, for c < count; integers = dim
+BODY(test__append) {
+  (void)scratch, (void)index;
+  const int32_t *tokens = buffers[0], *start = buffers[1], *count = buffers[2];
+  const float *embedding = buffers[3];
+  float *kv = buffers[4];
+  int64_t dim = integers[0];
+  for (int32_t c = 0; c < count[0]; ++c)
+    for (int64_t d = 0; d < dim; ++d)
+      kv[(start[0] + c) * dim + d] = embedding[tokens[c] * dim + d] + (float)((start[0] + c) % 5);
+}
+
+// logits[c, v] = sum over positions up to start + c of kv . w[v]; index = (tile); integers = dim, vocabulary, tile, C
+BODY(test__logits) {
+  (void)scratch;
+  const int32_t *start = buffers[0], *count = buffers[1];
+  const float *kv = buffers[2], *w = buffers[3];
+  float *logits = buffers[4];
+  int64_t dim = integers[0], vocabulary = integers[1], tile = integers[2], length = integers[3];
+  for (int64_t c = 0; c < length; ++c)
+    for (int64_t v = index[0] * tile; v < (index[0] + 1) * tile; ++v) {
+      float sum = 0;
+      for (int64_t p = 0; c < count[0] && p <= start[0] + c; ++p)
+        for (int64_t d = 0; d < dim; ++d)
+          sum += kv[p * dim + d] * w[v * dim + d];
+      logits[c * vocabulary + v] = sum;
+    }
+}
+
+// Burns time until told otherwise, for tests of cancellation; y[i] = 1.
+BODY(test__slow) {
+  (void)scratch;
+  volatile int64_t work = integers[0];
+  while (work > 0)
+    --work;
+  ((float *)buffers[0])[index[0]] = 1;
+}
