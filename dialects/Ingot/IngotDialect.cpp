@@ -41,8 +41,11 @@ static LogicalResult verifyBinding(Operation *func, NamedAttribute attr, Type ty
     return func->emitOpError() << "names " << symbol << " in '" << attr.getName().getValue() << "', which no '"
                                << Decl::getOperationName() << "' declares";
   auto declared = decl.getTensorType();
-  // Below Plan an argument has the stored shape, so only the element type is compared for memrefs.
-  if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor != declared)
+  // Once kernels are formed, an argument has the shape in which its value is stored.
+  RankedTensorType stored = declared;
+  if (auto panels = dyn_cast_or_null<PanelsAttr>(declared.getEncoding()))
+    stored = RankedTensorType::get(panels.storedShape(declared.getShape()), declared.getElementType());
+  if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor != declared && tensor != stored)
     return func->emitOpError() << "expects the value of " << symbol << " to have type " << declared << ", but got " << type;
   return success();
 }

@@ -1,0 +1,243 @@
+// Turns tensor operations into grids of tasks; see Passes.td.
+#include "ingot/Plan/Passes.h"
+
+#include "lib/Plan/KernelBuilder.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace ingot {
+#define GEN_PASS_DEF_FORMKERNELS
+#include "lib/Plan/Passes.h.inc"
+} // namespace ingot
+
+using namespace mlir;
+using namespace ingot;
+
+namespace {
+
+/// Decides which operations get a kernel of their own (roots) and which are computed inside the kernels that use them.
+class KernelPlan {
+public:
+  explicit KernelPlan(func::FuncOp func) {
+    Block &block = func.getBody().front();
+    for (Operation &op : block.without_terminator())
+      decideLocally(&op);
+    for (Operation &op : llvm::reverse(block.without_terminator()))
+      separateShared(&op);
+    for (Operation &op : block.without_terminator())
+      if (!roots.contains(&op))
+        inlined.insert(&op);
+  }
+
+  bool isRoot(Operation *op) const { return roots.contains(op); }
+  const llvm::DenseSet<Operation *> &getInlined() const { return inlined; }
+
+private:
+  /// Whether something needs `value` in memory, seen through views: a return, or an operation that would repeat the
+  /// contraction behind it in each of its tasks.
+  static bool neededInMemory(Value value) {
+    return llvm::any_of(value.getUses(), [](OpOperand &use) {
+      Operation *user = use.getOwner();
+      if (user->hasTrait<OpTrait::IsTerminator>() || !fusesProducer(use))
+        return true;
+      return kernelRoleOf(user) == KernelRole::View && neededInMemory(user->getResult(0));
+    });
+  }
+
+  static bool isReturned(Operation *op) {
+    return llvm::any_of(op->getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
+  }
+
+  void decideLocally(Operation *op) {
+    KernelRole role = *kernelRoleOf(op);
+    if (role == KernelRole::Root || isReturned(op)) {
+      roots.insert(op);
+      return;
+    }
+    bool contains = role == KernelRole::Anchor;
+    if (role == KernelRole::Pointwise || role == KernelRole::View)
+      contains |= llvm::any_of(op->getOperands(), [&](Value operand) { return heavy.contains(operand.getDefiningOp()); });
+    // A view is never computed: what is behind it is needed instead.
+    if (contains && role != KernelRole::View && neededInMemory(op->getResult(0)))
+      roots.insert(op);
+    else if (contains)
+      heavy.insert(op);
+  }
+
+  /// An operation with a contraction behind it that several kernels use becomes a root: it must not be repeated.
+  void separateShared(Operation *op) {
+    llvm::SmallSetVector<Operation *, 2> &users = usedBy[op];
+    if (roots.contains(op)) {
+      users.insert(op);
+      return;
+    }
+    llvm::SmallSetVector<Operation *, 2> reached;
+    for (Operation *user : op->getUsers())
+      for (Operation *root : usedBy[user])
+        reached.insert(root);
+    if (reached.size() > 1 && heavy.contains(op) && kernelRoleOf(op) != KernelRole::View) {
+      roots.insert(op);
+      reached.clear();
+      reached.insert(op);
+    }
+    usedBy[op] = reached;
+  }
+
+  llvm::DenseSet<Operation *> roots, inlined, heavy;
+  llvm::DenseMap<Operation *, llvm::SmallSetVector<Operation *, 2>> usedBy;
+};
+
+/// Name of a kernel: the operations in it that matter, root last.
+std::string kernelName(Operation *root, const llvm::DenseSet<Operation *> &inlined) {
+  SmallVector<StringRef> names;
+  llvm::DenseSet<Operation *> seen;
+  auto visit = [&](auto &&self, Operation *op) -> void {
+    if (!seen.insert(op).second)
+      return;
+    for (Value operand : op->getOperands())
+      if (Operation *producer = operand.getDefiningOp(); producer && inlined.contains(producer))
+        self(self, producer);
+    if (op == root || kernelRoleOf(op) != KernelRole::View)
+      names.push_back(op->getName().stripDialect());
+  };
+  visit(visit, root);
+  return llvm::join(names, "_");
+}
+
+/// Replaces the body of an entry by kernels.
+class KernelFormer {
+public:
+  explicit KernelFormer(func::FuncOp func) : func(func), plan(func), builder(func.getContext()) {
+    for (BlockArgument argument : func.getArguments()) {
+      auto type = cast<RankedTensorType>(argument.getType());
+      auto layout = dyn_cast_or_null<PanelsAttr>(type.getEncoding());
+      if (!layout)
+        continue;
+      panels[argument] = layout;
+      logicalTypes.emplace_back(argument, type);
+    }
+  }
+
+  unsigned run() {
+    Block &block = func.getBody().front();
+    SmallVector<Operation *> old;
+    for (Operation &op : block.without_terminator())
+      old.push_back(&op);
+    storeArguments();
+    unsigned count = 0;
+    for (Operation *op : old)
+      if (plan.isRoot(op)) {
+        formKernel(op);
+        ++count;
+      }
+    for (OpOperand &operand : block.getTerminator()->getOpOperands())
+      operand.set(outer.lookupOrDefault(operand.get()));
+    for (Operation *op : llvm::reverse(old))
+      op->erase();
+    return count;
+  }
+
+private:
+  /// Arguments take the shape in which their value is stored. Old operations that use them are erased in the end.
+  void storeArguments() {
+    for (auto [argument, type] : logicalTypes)
+      argument.setType(RankedTensorType::get(panels[argument].storedShape(type.getShape()), type.getElementType()));
+    func.setType(FunctionType::get(func.getContext(), func.getBody().getArgumentTypes(), func.getResultTypes()));
+  }
+
+  void formKernel(Operation *op) {
+    builder.setInsertionPoint(op);
+    Value value = op->getResult(0);
+    KernelBuilder kernel(builder, value, outer, plan.getInlined(), panels);
+    Tiling tiling = tilingOf(op, kernel);
+    SmallVector<OpFoldResult> bounds = getAsIndexOpFoldResult(op->getContext(), tiling.grid);
+    auto forall = scf::ForallOp::create(builder, op->getLoc(), bounds, destinationOf(op), std::nullopt);
+    forall->setAttr("ingot.kernel", builder.getStringAttr(kernelName(op, plan.getInlined())));
+    outer.map(value, forall.getResult(0));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(forall.getBody());
+    kernel.enterBody(op->getLoc(), forall.getInductionVars());
+    Value out = forall.getRegionOutArgs().front();
+    Value result = kernel.computeRoot(tiling.tile, kernel.slice(out, tiling.tile));
+    insertTile(kernel, forall, tiling.tile, result, out);
+  }
+
+  static Tiling tilingOf(Operation *op, KernelBuilder &kernel) {
+    if (auto kernelOp = dyn_cast<KernelOpInterface>(op))
+      return kernelOp.getTiling(kernel);
+    return pointwiseTiling(op->getResult(0), kernel);
+  }
+
+  /// A cache update writes into its operand; everything else into new memory.
+  Value destinationOf(Operation *op) {
+    if (auto append = dyn_cast<KvAppendOp>(op))
+      return outer.lookupOrDefault(append.getCache());
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    return tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(), type.getElementType());
+  }
+
+  void insertTile(KernelBuilder &kernel, scf::ForallOp forall, const Tile &tile, Value result, Value out) {
+    // `slice` materialised the offsets for reading the destination; the insertion names the same box.
+    auto extract = kernel.slice(out, tile).getDefiningOp<tensor::ExtractSliceOp>();
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+    if (extract) {
+      offsets = extract.getMixedOffsets();
+      sizes = extract.getMixedSizes();
+      strides = extract.getMixedStrides();
+    } else {
+      for (int64_t size : tile.sizes) {
+        offsets.push_back(builder.getIndexAttr(0));
+        sizes.push_back(builder.getIndexAttr(size));
+        strides.push_back(builder.getIndexAttr(1));
+      }
+    }
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(forall.getTerminator().getBody());
+    tensor::ParallelInsertSliceOp::create(builder, forall.getLoc(), result, out, offsets, sizes, strides);
+    if (extract)
+      extract.erase();
+  }
+
+  func::FuncOp func;
+  KernelPlan plan;
+  OpBuilder builder;
+  IRMapping outer;
+  llvm::DenseMap<Value, PanelsAttr> panels;
+  SmallVector<std::pair<BlockArgument, RankedTensorType>> logicalTypes;
+};
+
+struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
+  using FormKernelsBase::FormKernelsBase;
+
+  void runOnOperation() override {
+    for (auto func : getOperation().getOps<func::FuncOp>()) {
+      if (func.isDeclaration() || failed(check(func)))
+        return func.isDeclaration() ? void() : signalPassFailure();
+      numKernels += KernelFormer(func).run();
+    }
+  }
+
+  /// Every operation must know how to be part of a kernel; all that do not are reported at once.
+  static LogicalResult check(func::FuncOp func) {
+    LogicalResult result = success();
+    if (!func.getBody().hasOneBlock())
+      return func.emitOpError() << "expects straight-line code, but got several blocks";
+    for (Operation &op : func.getBody().front().without_terminator()) {
+      if (!kernelRoleOf(&op))
+        result = op.emitOpError() << "is not supported in kernels yet";
+      else if (op.getNumResults() != 1)
+        result = op.emitOpError() << "with " << op.getNumResults() << " results is not supported in kernels yet";
+      else
+        for (Type type : llvm::concat<Type>(SmallVector<Type>(op.getOperandTypes()), SmallVector<Type>(op.getResultTypes())))
+          if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
+            result = op.emitOpError() << "expects tensors of static shape in kernels, but got " << type;
+    }
+    return result;
+  }
+};
+
+} // namespace

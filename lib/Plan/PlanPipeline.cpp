@@ -1,0 +1,62 @@
+// The passes of Plan in order.
+#include "ingot/Plan/Passes.h"
+
+#include "lib/Plan/KernelBuilder.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ingot;
+
+void ingot::buildTaskPipeline(OpPassManager &manager, const PlanOptions &options) {
+  // One-shot bufferization sees a slice of a slice, or a duplicate offset, as different memory and would copy.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createBufferizeKernels());
+  // In this order: the other one leaves copies of a buffer onto itself.
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+  ExtractTasksOptions extract;
+  extract.isa = options.isa;
+  manager.addPass(createExtractTasks(extract));
+  // Offsets come before events: sharing bytes is a conflict that events must order.
+  OpPassManager &programs = manager.nest<task::ProgramOp>();
+  programs.addPass(createPlaceBuffers());
+  programs.addPass(createSyncTasks());
+  ScheduleTasksOptions schedule;
+  schedule.workers = options.workers;
+  programs.addPass(createScheduleTasks(schedule));
+  // What the verifier does not accept is never emitted.
+  programs.addPass(createVerifyProgram());
+}
+
+void ingot::buildPlanPipeline(OpPassManager &manager, const PlanOptions &options) {
+  // Layouts are fixed before any entry is planned: entries share parameters.
+  manager.addPass(createAssignLayouts());
+  manager.addPass(createFormKernels());
+  buildTaskPipeline(manager, options);
+}
+
+void ingot::registerKernelModels(DialectRegistry &registry) {
+  registerContractionKernels(registry);
+  registerAttentionKernels(registry);
+  registerPointwiseKernels(registry);
+  registerRowKernels(registry);
+  registerShapeKernels(registry);
+}
+
+namespace {
+struct PlanPipelineOptions : PassPipelineOptions<PlanPipelineOptions> {
+  Option<std::string> isa{*this, "isa", llvm::cl::desc("ISA level"), llvm::cl::init("generic")};
+  Option<unsigned> workers{*this, "workers", llvm::cl::desc("worker queues"), llvm::cl::init(2)};
+};
+} // namespace
+
+void ingot::registerPlanPasses() {
+  registerIngotPlanPasses();
+  PassPipelineRegistration<PlanPipelineOptions>(
+      "ingot-plan-pipeline", "from tensor programs to verified task programs",
+      [](OpPassManager &manager, const PlanPipelineOptions &options) {
+        buildPlanPipeline(manager, {options.isa, options.workers});
+      });
+}
