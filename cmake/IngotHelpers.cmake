@@ -2,7 +2,6 @@
 #   MLIR                the sources see LLVM and MLIR: no exceptions, the shared precompiled header, links both libraries
 #   EXCEPTIONS          with MLIR: these sources keep C++ exceptions (for libraries that throw) and do without the
 #                       precompiled header
-#   HOT                 with MLIR: optimised in dev builds as well (the interpreter); code without MLIR always is
 #   SOURCES, LINK       files and libraries
 
 # ingot_add_subdirectories(dir...) adds those that exist, so rooms can be built before all are there.
@@ -30,24 +29,26 @@ macro(_ingot_setup_target name)
   target_sources(${name} PRIVATE ${ARG_SOURCES} ${ARG_EXCEPTIONS})
   if(ARG_MLIR)
     ingot_mlir_compile_options(${name})
-    target_precompile_headers(${name} REUSE_FROM ingot_mlir_pch)
+    if(ARG_HOT)
+      target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O1>) # numeric tests are too slow without
+      target_precompile_headers(${name} REUSE_FROM ingot_mlir_hot_pch)
+    else()
+      target_precompile_headers(${name} REUSE_FROM ingot_mlir_pch)
+    endif()
     target_link_libraries(${name} PUBLIC ${ARG_LINK} ingot_mlir)
     if(ARG_EXCEPTIONS)
       set_source_files_properties(${ARG_EXCEPTIONS} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS -fexceptions)
     endif()
-    if(ARG_HOT)
-      target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O2>)
-    endif()
   else()
     target_link_libraries(${name} PUBLIC ${ARG_LINK})
-    target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O2>)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O1>) # numeric tests are too slow without
   endif()
 endmacro()
 
-# ingot_add_library(NAME [MLIR] [HOT] SOURCES file... [EXCEPTIONS file...] [LINK library...])
+# ingot_add_library(NAME [MLIR] SOURCES file... [EXCEPTIONS file...] [LINK library...])
 # A static library of position-independent code.
 function(ingot_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR;HOT" "" "SOURCES;EXCEPTIONS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR" "" "SOURCES;EXCEPTIONS;LINK")
   ingot_check_arguments(${name})
   add_library(${name} STATIC)
   _ingot_setup_target(${name})
@@ -56,7 +57,7 @@ endfunction()
 # ingot_add_tool(NAME [MLIR] SOURCES file... [EXCEPTIONS file...] [LINK library...])
 # An executable in <build>/bin.
 function(ingot_add_tool name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR;HOT" "" "SOURCES;EXCEPTIONS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR" "" "SOURCES;EXCEPTIONS;LINK")
   ingot_check_arguments(${name})
   add_executable(${name})
   _ingot_setup_target(${name})
@@ -70,7 +71,7 @@ function(ingot_add_unit_test name)
   if(NOT INGOT_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR;HOT" "TIMEOUT" "SOURCES;EXCEPTIONS;LINK;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "MLIR" "TIMEOUT" "SOURCES;EXCEPTIONS;LINK;LABELS")
   ingot_check_arguments(${name})
   add_executable(${name})
   _ingot_setup_target(${name})
@@ -98,7 +99,7 @@ endfunction()
 # Gives an executable the sanitizers' default options, when there are any.
 function(ingot_setup_sanitizer name)
   if(INGOT_SANITIZE)
-    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/SanitizerOptions.c)
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/SanitizerOptions.cpp)
   endif()
 endfunction()
 

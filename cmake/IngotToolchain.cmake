@@ -1,10 +1,13 @@
 # Compiler, linker and sanitizer flags that every target shares.
 
-# dev trades a little speed for compile time and keeps asserts: our own bugs must stop loudly.
-set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -gline-tables-only")
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -gline-tables-only")
-set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# RelWithDebInfo (dev) keeps asserts: our own bugs must stop loudly. Debug (asan) compiles MLIR code without optimisation:
+# instrumented, the optimiser would take two thirds of the time. Flags of the precompiled header must match its users', so
+# no target may choose another level for MLIR code.
+foreach(language C CXX)
+  set(CMAKE_${language}_FLAGS_DEBUG "-O0 -gline-tables-only")
+  set(CMAKE_${language}_FLAGS_RELWITHDEBINFO "-O2 -gline-tables-only")
+  set(CMAKE_${language}_FLAGS_RELEASE "-O2 -DNDEBUG")
+endforeach()
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
 endif()
