@@ -1,6 +1,6 @@
 # Finds LLVM and MLIR 22.1 and defines what the compiler's rooms share:
 #   ingot_mlir       what links MLIR and LLVM
-#   ingot_mlir_pch, ingot_mlir_hot_pch   the precompiled header of all MLIR code, and of its HOT part
+#   ingot_mlir_pch   the precompiled header of all MLIR code
 
 find_package(MLIR 22.1 CONFIG QUIET HINTS /usr/lib/llvm-22)
 if(NOT MLIR_FOUND)
@@ -31,11 +31,7 @@ else()
   target_link_libraries(ingot_mlir INTERFACE MLIR LLVM)
 endif()
 
-# One for each optimisation level: a precompiled header serves only code that is compiled like it.
-foreach(pch IN ITEMS ingot_mlir_pch ingot_mlir_hot_pch)
-  add_library(${pch} STATIC ${CMAKE_SOURCE_DIR}/cmake/IngotPch.cpp)
-  ingot_mlir_compile_options(${pch})
-  target_compile_options(${pch} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  target_precompile_headers(${pch} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/IngotPch.h)
-endforeach()
-target_compile_options(ingot_mlir_hot_pch PRIVATE $<$<CONFIG:RelWithDebInfo>:-O2>)
+add_library(ingot_mlir_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/IngotPch.cpp)
+ingot_mlir_compile_options(ingot_mlir_pch)
+target_compile_options(ingot_mlir_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+target_precompile_headers(ingot_mlir_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/IngotPch.h)
