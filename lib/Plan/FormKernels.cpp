@@ -127,7 +127,7 @@ public:
     SmallVector<Operation *> old;
     for (Operation &op : block.without_terminator())
       old.push_back(&op);
-    storeArguments();
+    addStoredArguments();
     unsigned count = 0;
     for (Operation *op : old)
       if (plan.isRoot(op)) {
@@ -138,14 +138,23 @@ public:
       operand.set(outer.lookupOrDefault(operand.get()));
     for (Operation *op : llvm::reverse(old))
       op->erase();
+    dropLogicalArguments();
     return count;
   }
 
 private:
-  /// Arguments take the shape in which their value is stored. Old operations that use them are erased in the end.
-  void storeArguments() {
+  /// Beside each argument with a layout, one of the shape in which its value is stored takes its place.
+  void addStoredArguments() {
+    for (auto [argument, type] : logicalTypes) {
+      auto stored = RankedTensorType::get(panels[argument].storedShape(type.getShape()), type.getElementType());
+      outer.map(argument, func.getBody().insertArgument(argument.getArgNumber() + 1, stored, argument.getLoc()));
+    }
+  }
+
+  /// Once the old operations are gone, so are the arguments that only they used.
+  void dropLogicalArguments() {
     for (auto [argument, type] : logicalTypes)
-      argument.setType(RankedTensorType::get(panels[argument].storedShape(type.getShape()), type.getElementType()));
+      func.getBody().eraseArgument(argument.getArgNumber());
     func.setType(FunctionType::get(func.getContext(), func.getBody().getArgumentTypes(), func.getResultTypes()));
   }
 

@@ -8,14 +8,20 @@
 using namespace mlir;
 using namespace ingot;
 
+/// Upstream's canonicalizer without the pattern that inlines a grid of one task: it is still a launch.
+static std::unique_ptr<Pass> createKernelCanonicalizer() {
+  static constexpr const char *kInlinesSingleTasks = "(anonymous namespace)::ForallOpSingleOrZeroIterationDimsFolder";
+  return createCanonicalizerPass(GreedyRewriteConfig(), {kInlinesSingleTasks});
+}
+
 void ingot::buildTaskPipeline(OpPassManager &manager, const PlanOptions &options) {
   // One-shot bufferization sees a slice of a slice, or a duplicate offset, as different memory and would copy.
-  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createKernelCanonicalizer());
   manager.addPass(createCSEPass());
   manager.addPass(createBufferizeKernels());
   // In this order: the other one leaves copies of a buffer onto itself.
   manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createKernelCanonicalizer());
   ExtractTasksOptions extract;
   extract.isa = options.isa;
   manager.addPass(createExtractTasks(extract));
