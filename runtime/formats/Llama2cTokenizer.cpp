@@ -10,6 +10,7 @@ namespace ingot::runtime {
 namespace {
 
 constexpr int32_t kBeginOfSequence = 1;
+constexpr int32_t kEndOfSequence = 2;
 constexpr int32_t kFirstByteToken = 3;
 constexpr size_t kMinTokens = 3 + 256;
 constexpr float kWorstScore = -1e10f; // merges that score no better are not made
@@ -133,6 +134,8 @@ public:
 
   std::string decode(int32_t previous, int32_t token) const override {
     if (token < 0 || static_cast<size_t>(token) >= tokens.size())
+      return {};
+    if (token == kBeginOfSequence || token == kEndOfSequence)
       return {};
     const std::string &piece = tokens[token].text;
     if (int byte = rawByte(piece); byte >= 0)

@@ -1,5 +1,7 @@
 #include "runtime/formats/Manifest.h"
 
+#include "runtime/formats/DTypes.h"
+
 #include <algorithm>
 
 namespace ingot::runtime {
@@ -12,7 +14,35 @@ template <typename T> const T *findBy(const std::vector<T> &list, std::string T:
   return it == list.end() ? nullptr : &*it;
 }
 
+/// Sum of the sizes of tensors whose shapes have been checked.
+template <typename T> uint64_t totalBytes(const std::vector<T> &tensors) {
+  uint64_t total = 0;
+  for (const T &tensor : tensors)
+    total += checkedBytes(tensor.dtype, tensor.shape).value_or(0);
+  return total;
+}
+
 } // namespace
+
+ManifestMemory::Entry memoryOf(const ManifestEntry &entry, std::string_view isa, const program::Program &program) {
+  ManifestMemory::Entry memory;
+  memory.name = entry.name;
+  memory.isa = isa;
+  memory.arena = program.arenaBytes;
+  memory.inputs = totalBytes(entry.inputs);
+  memory.outputs = totalBytes(entry.outputs);
+  for (const program::Body &body : program.bodies)
+    memory.privatePerWorker = std::max(memory.privatePerWorker, (body.privateBytes + 63) / 64 * 64);
+  return memory;
+}
+
+ManifestMemory planMemory(const Manifest &manifest, std::vector<ManifestMemory::Entry> entries) {
+  ManifestMemory memory;
+  memory.params = totalBytes(manifest.params);
+  memory.state = totalBytes(manifest.state);
+  memory.entries = std::move(entries);
+  return memory;
+}
 
 const ManifestTensor *ManifestEntry::inputOfRole(std::string_view role) const {
   return findBy(inputs, &ManifestTensor::role, role);

@@ -74,12 +74,14 @@ struct ManifestTarget {
   std::string member;
 };
 
-/// What the compiler planned, in bytes. The runtime checks that it allocates just that.
+/// What the compiler planned, in bytes (see planMemory). The runtime takes just that.
 struct ManifestMemory {
+  /// Of one entry's program for one isa. A session shares one arena and one private memory per worker between its entries.
   struct Entry {
-    std::string name;
+    std::string name, isa;
     uint64_t arena = 0, inputs = 0, outputs = 0;
-    uint64_t privatePerWorker = 0; // largest need of one body
+    uint64_t privatePerWorker = 0; // largest need of one body, as a multiple of 64
+    bool operator==(const Entry &) const = default;
   };
   uint64_t params = 0, state = 0;
   std::vector<Entry> entries;
@@ -114,6 +116,12 @@ struct Manifest {
   const ManifestState *findState(std::string_view name) const;
   std::string modelName() const;
 };
+
+/// What a session takes to run `program` as `entry`.
+ManifestMemory::Entry memoryOf(const ManifestEntry &entry, std::string_view isa, const program::Program &program);
+
+/// The memory section of a manifest whose params, state and entries are complete; `entries` come from memoryOf.
+ManifestMemory planMemory(const Manifest &manifest, std::vector<ManifestMemory::Entry> entries);
 
 /// Reads and checks a manifest: known keys only, every key present, names unique, sizes without overflow, members with
 /// safe names, dtypes and roles known, shapes of roles as documented. Whether members exist is up to the archive's reader.

@@ -52,6 +52,7 @@ OrderedJson toJson(const ManifestMemory &memory) {
   OrderedJson json = {{"params", memory.params}, {"state", memory.state}, {"entries", OrderedJson::array()}};
   for (const ManifestMemory::Entry &entry : memory.entries)
     json["entries"].push_back({{"name", entry.name},
+                               {"isa", entry.isa},
                                {"arena", entry.arena},
                                {"inputs", entry.inputs},
                                {"outputs", entry.outputs},

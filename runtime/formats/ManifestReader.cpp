@@ -171,13 +171,15 @@ ManifestMemory readMemory(const Json &json, Status &status) {
   JsonFields fields(json, "memory", status);
   memory.params = fields.unsignedInteger("params");
   memory.state = fields.unsignedInteger("state");
-  Names names;
+  std::set<std::pair<std::string, std::string>> seen;
   fields.list("entries", [&](const Json &item, const std::string &place) {
     JsonFields entry(item, place, status);
-    memory.entries.push_back({uniqueName(entry, names), entry.unsignedInteger("arena"),
+    memory.entries.push_back({entry.text("name"), entry.text("isa"), entry.unsignedInteger("arena"),
                               entry.unsignedInteger("inputs"), entry.unsignedInteger("outputs"),
                               entry.unsignedInteger("private_per_worker")});
     entry.finish();
+    if (!seen.emplace(memory.entries.back().name, memory.entries.back().isa).second)
+      entry.fail("repeats entry '" + memory.entries.back().name + "'");
   });
   fields.finish();
   return memory;
@@ -241,6 +243,8 @@ void readModel(JsonFields &root, Manifest &manifest) {
 void checkReferences(JsonFields &root, const Manifest &manifest) {
   if (manifest.entries.size() > kMaxEntries || manifest.targets.size() > kMaxEntries)
     return root.fail("expects at most " + std::to_string(kMaxEntries) + " entries and targets");
+  if (manifest.memory.entries.size() > kMaxEntries)
+    return root.fail("memory expects at most " + std::to_string(kMaxEntries) + " entries");
   for (const ManifestMemory::Entry &entry : manifest.memory.entries)
     if (!manifest.findEntry(entry.name))
       root.fail("memory names the unknown entry '" + entry.name + "'");

@@ -1,23 +1,11 @@
 #include "runtime/session/Params.h"
 
+#include "runtime/cpu/Cores.h"
 #include "runtime/formats/DTypes.h"
+#include "runtime/formats/Layout.h"
 #include "runtime/formats/Safetensors.h"
 
-#include <cstring>
-
 namespace ingot::runtime {
-
-namespace {
-
-Status refuseLayouts(const Artifact &artifact, const char *action) {
-  for (const ManifestParam &param : artifact.manifest().params)
-    if (!param.layout.empty())
-      return Status::unsupported(std::string(action) + " parameters is not supported yet for layouts other than " +
-                                 "row-major: '" + param.name + "' has " + param.layout);
-  return Status::success();
-}
-
-} // namespace
 
 std::shared_ptr<const ParamSet> ParamSet::ofArtifact(const Artifact &artifact) {
   auto set = std::make_shared<ParamSet>();
@@ -26,8 +14,16 @@ std::shared_ptr<const ParamSet> ParamSet::ofArtifact(const Artifact &artifact) {
   return set;
 }
 
+Result<ParamSet::Memory> ParamSet::allocate(uint64_t bytes) {
+  Memory memory;
+  if (bytes <= availableMemory())
+    memory.reset(static_cast<std::byte *>(::operator new[](bytes, std::align_val_t(64), std::nothrow)));
+  if (!memory)
+    return Status::outOfMemory("no memory for a parameter of " + std::to_string(bytes) + " bytes");
+  return memory;
+}
+
 Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact, const std::string &path) {
-  INGOT_RETURN_IF_ERROR(refuseLayouts(artifact, "loading"));
   Result<MappedFile> mapped = MappedFile::open(path);
   if (!mapped)
     return mapped.status();
@@ -37,20 +33,24 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
   if (!tensors)
     return Status(tensors.status()).withContext("'" + path + "'");
   for (const ManifestParam &param : artifact.manifest().params) {
+    Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
+    if (!layout)
+      return Status(layout.status()).withContext("parameter '" + param.name + "'");
     const SafetensorsTensor *tensor = tensors->find(param.name);
     if (!tensor)
       return Status::invalidArgument("'" + path + "' has no parameter '" + param.name + "'");
-    if (tensor->dtype != param.dtype || tensor->shape != param.shape)
-      return Status::invalidArgument("'" + path + "' has parameter '" + param.name +
-                                     "' with another dtype or shape than the model");
+    if (tensor->dtype != param.dtype || tensor->shape != layout->logicalShape)
+      return Status::invalidArgument("parameter '" + param.name + "' expects " +
+                                     typeText(param.dtype, layout->logicalShape) + ", but '" + path + "' has " +
+                                     tensor->dtypeName + " of another shape or dtype");
     std::span<const std::byte> bytes = tensor->data;
-    if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0 && !bytes.empty()) {
-      auto *copy = static_cast<std::byte *>(::operator new[](bytes.size(), std::align_val_t(64), std::nothrow));
+    if (!bytes.empty() && (layout->panels || reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0)) {
+      Result<Memory> copy = allocate(bytes.size());
       if (!copy)
-        return Status::outOfMemory("no memory for " + std::to_string(bytes.size()) + " bytes of '" + param.name + "'");
-      set->copies.emplace_back(copy);
-      std::memcpy(copy, bytes.data(), bytes.size());
-      bytes = {copy, bytes.size()};
+        return copy.status();
+      layout->store(bytes.data(), copy->get(), param.dtype);
+      bytes = {copy->get(), bytes.size()};
+      set->copies.push_back(std::move(*copy));
     }
     set->data.push_back(bytes);
   }
@@ -58,19 +58,35 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
 }
 
 Status ParamSet::save(const Artifact &artifact, const std::string &path) const {
-  INGOT_RETURN_IF_ERROR(refuseLayouts(artifact, "saving"));
   std::vector<SafetensorsEntry> entries;
-  for (const ManifestParam &param : artifact.manifest().params)
-    entries.push_back({param.name, param.dtype, param.shape});
-  Result<SafetensorsLayout> layout = layoutSafetensors(entries);
-  if (!layout)
-    return layout.status();
+  std::vector<StoredLayout> layouts;
+  for (const ManifestParam &param : artifact.manifest().params) {
+    Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
+    if (!layout)
+      return Status(layout.status()).withContext("parameter '" + param.name + "'");
+    entries.push_back({param.name, param.dtype, layout->logicalShape});
+    layouts.push_back(std::move(*layout));
+  }
+  Result<SafetensorsLayout> file = layoutSafetensors(entries);
+  if (!file)
+    return file.status();
   Result<AtomicFile> out = AtomicFile::create(path);
   if (!out)
     return out.status();
-  INGOT_RETURN_IF_ERROR(out->writeAt(0, std::as_bytes(std::span(layout->header.data(), layout->header.size()))));
-  for (size_t i = 0; i < data.size(); ++i)
-    INGOT_RETURN_IF_ERROR(out->writeAt(layout->offsets[i], data[i]));
+  INGOT_RETURN_IF_ERROR(out->writeAt(0, std::as_bytes(std::span(file->header.data(), file->header.size()))));
+  for (size_t i = 0; i < data.size(); ++i) {
+    std::span<const std::byte> bytes = data[i];
+    Memory rowMajor;
+    if (layouts[i].panels && !bytes.empty()) {
+      Result<Memory> memory = allocate(bytes.size());
+      if (!memory)
+        return memory.status();
+      rowMajor = std::move(*memory);
+      layouts[i].load(bytes.data(), rowMajor.get(), entries[i].dtype);
+      bytes = {rowMajor.get(), bytes.size()};
+    }
+    INGOT_RETURN_IF_ERROR(out->writeAt(file->offsets[i], bytes));
+  }
   return out->commit();
 }
 

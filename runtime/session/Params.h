@@ -19,23 +19,26 @@ public:
   /// The artifact's own weights, used where they are mapped.
   static std::shared_ptr<const ParamSet> ofArtifact(const Artifact &artifact);
 
-  /// Weights by name from a safetensors file, which holds all that the artifact has (others are ignored). Used where they
-  /// are mapped if they are 64-byte aligned, copied otherwise.
+  /// Weights by name from a safetensors file, row-major, which holds all that the artifact has (others are ignored). Used
+  /// where they are mapped if they are stored row-major and 64-byte aligned, copied into their layout otherwise.
   static Result<std::shared_ptr<const ParamSet>> load(const Artifact &artifact, const std::string &path);
 
   /// Writes all weights as safetensors, row-major, under their names.
   Status save(const Artifact &artifact, const std::string &path) const;
 
-  /// By index in the manifest.
+  /// As the programs expect them, by index in the manifest.
   std::span<const std::byte> bytes(size_t index) const { return data[index]; }
   uint64_t totalBytes() const;
 
 private:
-  MappedFile file;
   struct Deleter {
     void operator()(std::byte *memory) const { ::operator delete[](memory, std::align_val_t(64)); }
   };
-  std::vector<std::unique_ptr<std::byte[], Deleter>> copies;
+  using Memory = std::unique_ptr<std::byte[], Deleter>;
+  static Result<Memory> allocate(uint64_t bytes);
+
+  MappedFile file;
+  std::vector<Memory> copies;
   std::vector<std::span<const std::byte>> data;
 };
 

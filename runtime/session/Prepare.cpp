@@ -85,10 +85,12 @@ Status Artifact::checkAgainstManifest(const ManifestEntry &entry, const Program 
   for (const ManifestTensor &output : entry.outputs)
     if (!outputs.contains(output.name))
       return Status::corrupt("its program does not compute the output '" + output.name + "'");
-  for (const ManifestMemory::Entry &memory : parsed.memory.entries)
-    if (memory.name == entry.name && memory.arena != program.arenaBytes)
-      return Status::corrupt("its program has an arena of " + std::to_string(program.arenaBytes) +
-                             " bytes, but the manifest says " + std::to_string(memory.arena));
+  for (const ManifestMemory::Entry &planned : parsed.memory.entries)
+    if (planned.name == entry.name && "cpu:" + planned.isa == program.target &&
+        planned != memoryOf(entry, planned.isa, program))
+      return Status::corrupt("its program takes other memory than the manifest says, for example an arena of " +
+                             std::to_string(program.arenaBytes) + " and not " + std::to_string(planned.arena) +
+                             " bytes");
   return Status::success();
 }
 

@@ -51,8 +51,8 @@ public:
   /// Runs a step of `entry`. Tensors come in the order of the manifest and must have its dtypes and shapes.
   Status run(std::string_view entry, std::span<const TensorView> inputs, std::span<const TensorView> outputs);
 
-  /// Uses the weights of a safetensors file instead of the artifact's. Fails, changing nothing, if one is missing or has
-  /// another type, and with `unsupported` for weights stored in a packed layout.
+  /// Uses the weights of a safetensors file (row-major) instead of the artifact's. Fails, changing nothing, if one is
+  /// missing or has another type.
   Status loadParams(const std::string &path);
   Status saveParams(const std::string &path) const;
 

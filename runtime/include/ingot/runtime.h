@@ -185,9 +185,9 @@ INGOT_EXPORT ingot_status *ingot_detokenize(const ingot_artifact *artifact, int3
 
 /* --- Parameters -------------------------------------------------------------------------------------------------- */
 
-/* The session uses the weights of a safetensors file from now on; row-major layouts only, others are not supported yet. */
+/* The session uses the weights of a safetensors file from now on: row-major, under the names of the model. */
 INGOT_EXPORT ingot_status *ingot_params_load(ingot_session *session, const char *path);
-/* Writes the session's weights as safetensors; row-major layouts only, others are not supported yet. */
+/* Writes the session's weights as safetensors: row-major, under the names of the model. */
 INGOT_EXPORT ingot_status *ingot_params_save(const ingot_session *session, const char *path);
 
 /* --- Training: not supported yet --------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ Manifest makeManifest() {
     param.sha256 = std::string(64, 'a');
   }
   manifest.state[0].from = {"past_key_values.0.key", "present.0.key"};
-  manifest.memory = {10, 20, {{"decode", 1, 2, 3, 4}}};
+  manifest.memory = {10, 20, {{"decode", "generic", 1, 2, 3, 4}}};
   manifest.flops = {{"decode", 1000}};
   manifest.fallbacks = {{"ingot.attention", "loc(1)", "no flash"}};
   return manifest;

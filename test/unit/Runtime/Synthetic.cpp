@@ -171,12 +171,11 @@ std::vector<std::pair<std::string, std::string>> membersOf(Synthetic artifact) {
     manifest.params[i].offset = layout->offsets[i];
     manifest.params[i].sha256 = std::string(64, '0');
     std::memcpy(file.data() + layout->offsets[i], artifact.params[i].data(), artifact.params[i].size() * 4);
-    manifest.memory.params += artifact.params[i].size() * 4;
   }
-  for (const ManifestState &state : manifest.state)
-    manifest.memory.state += *checkedBytes(state.dtype, state.shape);
+  std::vector<ManifestMemory::Entry> memory;
   for (size_t i = 0; i < artifact.programs.size(); ++i)
-    manifest.memory.entries.push_back({manifest.entries[i].name, artifact.programs[i].arenaBytes, 0, 0, 0});
+    memory.push_back(memoryOf(manifest.entries[i], "generic", artifact.programs[i]));
+  manifest.memory = planMemory(manifest, memory);
   members.emplace_back("manifest.json", printManifest(manifest));
   for (size_t i = 0; i < artifact.programs.size(); ++i) {
     std::vector<uint8_t> bytes = serialize(artifact.programs[i]);
