@@ -94,6 +94,15 @@ TEST(Verify, MustWritesLieInsideMayWrites) {
   expectRefused(two.program, Rule::MustInMay, "launch @first task 0 must-writes @x");
 }
 
+TEST(Verify, MayWritesOfAnotherBufferDoNotCount) {
+  Builder b;
+  uint32_t x = b.scratch("x", {4}, 0), y = b.scratch("y", {4}, 8);
+  b.launch("l").mayWrite(b.all(y)).writes(b.all(x));
+  b.program.launches[0].writes.pop_back();
+  b.queue({{0, 0, 1}});
+  expectRefused(b.program, Rule::MustInMay, "launch @l task 0 must-writes @x");
+}
+
 // --- signals and deadlock
 
 TEST(Verify, CountersGetExactlyTheirSignals) {
@@ -377,6 +386,17 @@ TEST(Verify, DifferentElementSizesShareBytes) {
   expectAccepted(b.program);
   b.program.launches[0].writes[0].size[0] = b.program.launches[0].mustWrite[0].size[0] = 5;
   expectRefused(b.program, Rule::Race, "(arena byte 4)");
+}
+
+TEST(Verify, EqualShapesOfDifferentTypesShareBytesNotElements) {
+  Builder b; // the upper half of i8 x is f16 y[2..3]
+  uint32_t x = b.scratch("x", {8}, 0), y = b.buffer("y", BufferKind::Scratch, {8}, 0, DType::f16);
+  b.launch("writeX").writes(b.part(x, 4, 8));
+  b.launch("writeY").writes(b.part(y, 2, 4));
+  b.queue({{0, 0, 1}}).queue({{1, 0, 1}});
+  expectRefused(b.program, Rule::Race, "(arena byte 4)");
+  b.program.launches[1].writes[0] = b.program.launches[1].mustWrite[0] = b.part(y, 4, 8);
+  expectAccepted(b.program);
 }
 
 } // namespace
