@@ -39,27 +39,34 @@ std::string TaskGraph::counterName(uint32_t counter) const {
 
 StepRun::StepRun(const TaskGraph &graph)
     : graph_(&graph), values_(graph.numCounters(), 0), sleepers_(graph.numCounters()), heads_(graph.numQueues(), 0),
-      placeInReady_(graph.numQueues(), 0) {
+      metWaits_(graph.numQueues(), 0), placeInReady_(graph.numQueues(), 0) {
   for (uint32_t queue = 0; queue < graph.numQueues(); ++queue)
     enterIfReady(queue);
 }
 
-int64_t StepRun::unmetCounter(uint32_t queue) const {
+size_t StepRun::unmetWait(uint32_t queue, size_t first) const {
   uint32_t task = head(queue);
   TaskIndex index = graph_->indexOf(task);
-  for (const EventRef &wait : graph_->launchOf(task).waits) {
-    uint32_t counter = graph_->counterOf(wait, index);
+  const std::vector<EventRef> &waits = graph_->launchOf(task).waits;
+  for (; first < waits.size(); ++first) {
+    uint32_t counter = graph_->counterOf(waits[first], index);
     if (values_[counter] < graph_->targetOf(counter))
-      return counter;
+      break;
   }
-  return -1;
+  return first;
+}
+
+uint32_t StepRun::counterOfWait(uint32_t queue, size_t wait) const {
+  uint32_t task = head(queue);
+  return graph_->counterOf(graph_->launchOf(task).waits[wait], graph_->indexOf(task));
 }
 
 void StepRun::enterIfReady(uint32_t queue) {
   if (finished(queue))
     return;
-  if (int64_t counter = unmetCounter(queue); counter >= 0) {
-    sleepers_[counter].push_back(queue);
+  metWaits_[queue] = unmetWait(queue, metWaits_[queue]);
+  if (metWaits_[queue] < graph_->launchOf(head(queue)).waits.size()) {
+    sleepers_[counterOfWait(queue, metWaits_[queue])].push_back(queue);
     return;
   }
   placeInReady_[queue] = static_cast<uint32_t>(ready_.size());
@@ -75,6 +82,7 @@ uint32_t StepRun::advance(uint32_t queue) {
 
   uint32_t task = head(queue);
   ++heads_[queue];
+  metWaits_[queue] = 0;
   ++run_;
   TaskIndex index = graph_->indexOf(task);
   for (const EventRef &signal : graph_->launchOf(task).signals) {
@@ -95,13 +103,13 @@ std::vector<std::string> StepRun::stuckQueues(size_t limit) const {
   for (uint32_t queue = 0; queue < graph_->numQueues() && lines.size() < limit; ++queue) {
     if (finished(queue))
       continue;
-    int64_t counter = unmetCounter(queue);
-    if (counter < 0)
+    size_t wait = unmetWait(queue, 0);
+    if (wait == graph_->launchOf(head(queue)).waits.size())
       continue;
+    uint32_t counter = counterOfWait(queue, wait);
     lines.push_back("queue " + std::to_string(queue) + " is stuck at " + graph_->nameOf(head(queue)) + ": expects " +
-                    std::to_string(graph_->targetOf(counter)) + " signals of " +
-                    graph_->counterName(static_cast<uint32_t>(counter)) + ", but got " +
-                    std::to_string(values_[counter]));
+                    std::to_string(graph_->targetOf(counter)) + " signals of " + graph_->counterName(counter) +
+                    ", but got " + std::to_string(values_[counter]));
   }
   return lines;
 }

@@ -70,13 +70,15 @@ public:
 
 private:
   void enterIfReady(uint32_t queue);
-  /// The first unmet counter of the queue's head, or -1.
-  int64_t unmetCounter(uint32_t queue) const;
+  /// The first wait of the queue's head that is not met, from wait number `first` on; the number of waits if all are.
+  size_t unmetWait(uint32_t queue, size_t first) const;
+  uint32_t counterOfWait(uint32_t queue, size_t wait) const;
 
   const TaskGraph *graph_;
   std::vector<uint32_t> values_;                // per counter
   std::vector<std::vector<uint32_t>> sleepers_; // per counter: queues whose head waits for it
   std::vector<size_t> heads_;                   // per queue
+  std::vector<size_t> metWaits_;                // per queue: waits of the head known to be met; they stay so
   std::vector<uint32_t> ready_, placeInReady_;
   uint32_t run_ = 0;
 };
