@@ -1,4 +1,4 @@
-// The Llama of `stories260K` (Llama 2 architecture: dim 64, hidden 172, 5 layers, 8 heads over 4 kv heads, 512 tokens of
+// The Llama of `stories260K` (Llama 2: dim 64, hidden 172, 5 layers, 8 heads over 4 kv heads, 512 tokens of
 // vocabulary, 512 positions), written by hand. Weights come from outside, under the names that
 // `examples/llama2c/export_safetensors.py` gives them:
 //

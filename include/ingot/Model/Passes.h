@@ -1,0 +1,27 @@
+// Model: passes on tensor programs, from what importers write to what Plan reads.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace ingot {
+
+#define GEN_PASS_DECL
+#include "lib/Model/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "lib/Model/Passes.h.inc"
+
+struct ModelOptions {
+  /// Numbers <= -10000 in attention masks hide as -inf does; see `ingot-fuse-attention`.
+  bool finiteMasks = true;
+};
+
+/// Adds Model's passes, in order.
+void buildModelPipeline(mlir::OpPassManager &manager, const ModelOptions &options);
+
+/// Registers the passes above and the pipeline `ingot-model-pipeline`.
+void registerModelPasses();
+
+} // namespace ingot

@@ -1,0 +1,50 @@
+// The order of Model's passes.
+#include "ingot/Model/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ingot;
+
+void ingot::buildModelPipeline(OpPassManager &manager, const ModelOptions &options) {
+  // Entries are flat from here on: every pass below looks at one block.
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  // Constants and reshapes in one form, and equal values only once, before forms are looked for.
+  manager.addPass(createSimplify());
+  manager.addPass(createCSEPass());
+  // Named operations; attention needs the softmax among them.
+  manager.addNestedPass<func::FuncOp>(createRaise());
+  // A raised rope leaves transposes and reshapes around it that cancel; attention's operands become plain.
+  manager.addPass(createSimplify());
+  manager.addNestedPass<func::FuncOp>(createFuseAttention({options.finiteMasks}));
+  // The cache may only feed attention, so attention comes before it; dead masks and transposes must be gone.
+  manager.addPass(createSimplify());
+  KvInPlaceOptions kv;
+  kv.finiteMasks = options.finiteMasks;
+  manager.addPass(createKvInPlace(kv));
+  // Removes what the past and the masks leave behind, and widened indices.
+  manager.addPass(createSimplify());
+  manager.addPass(createCSEPass());
+  // Last: constants are final.
+  manager.addPass(createHoistConstants());
+}
+
+namespace {
+struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
+  Option<bool> finiteMasks{*this, "finite-masks", llvm::cl::desc("numbers <= -10000 hide as -inf does"),
+                           llvm::cl::init(true)};
+};
+} // namespace
+
+void ingot::registerModelPasses() {
+  registerIngotModelPasses();
+  PassPipelineRegistration<PipelineOptions>("ingot-model-pipeline", "from imported tensor programs to what Plan reads",
+                                            [](OpPassManager &manager, const PipelineOptions &options) {
+                                              buildModelPipeline(manager, {options.finiteMasks});
+                                            });
+}

@@ -1,0 +1,131 @@
+// Passes of Model, in the order in which ModelPipeline.cpp runs them.
+include "mlir/Pass/PassBase.td"
+
+def Simplify : Pass<"ingot-simplify", "::mlir::ModuleOp"> {
+  let summary = "fold constants and remove what changes nothing";
+  let description = [{
+    Canonicalises, with these additions: operations on constants are computed (by the interpreter's definition of each
+    operation, rounded to its type) if the result has at most `max-bytes` bytes; pairs of transposes and of
+    broadcasts merge; a broadcast takes over the unit dimensions that a reshape adds; `gather` looks through widened
+    indices. Numbers stay what they are to the bit: `x * 1` and `x + (-0)` vanish, `x + 0` does not, because it turns -0
+    into 0.
+
+    ```mlir
+    %0 = ingot.transpose %x permutation [0, 2, 1] : (tensor<1x4x8xf32>) -> tensor<1x8x4xf32>
+    %1 = ingot.transpose %0 permutation [2, 0, 1] : (tensor<1x8x4xf32>) -> tensor<4x1x8xf32>
+    // becomes
+    %1 = ingot.transpose %x permutation [1, 0, 2] : (tensor<1x4x8xf32>) -> tensor<4x1x8xf32>
+    ```
+  }];
+  let options = [Option<"maxBytes", "max-bytes", "int64_t", "65536", "largest constant that is computed">];
+  let statistics = [Statistic<"numFolded", "num-folded", "operations on constants that were computed">];
+}
+
+def Raise : InterfacePass<"ingot-raise", "::mlir::FunctionOpInterface"> {
+  let summary = "raise decomposed forms to named operations";
+  let description = [{
+    Finds RMSNorm, LayerNorm, SiLU, GELU (erf and tanh), softmax and rotary embedding in the forms that exporters write
+    and replaces them by `ingot.rms_norm`, `layer_norm`, `silu`, `gelu`, `softmax` and `rope`. Matching is by formula: a
+    candidate is expanded into a quotient of polynomials over the values that the named operation would read, so
+    order, association, negation, powers and the choice between `x / sqrt(v)` and `x * rsqrt(v)` do not matter, nor do
+    the reshapes, broadcasts, transposes and slices between the steps. Only what is equal in exact arithmetic is raised;
+    constants that are irrational (such as sqrt(2 / pi)) may be rounded to float32. `eps` is taken as it is.
+
+    ```mlir
+    %0 = arith.negf %x : tensor<1x4xf32>
+    %1 = math.exp %0 : tensor<1x4xf32>
+    %2 = arith.addf %1, %one : tensor<1x4xf32>
+    %3 = arith.divf %one, %2 : tensor<1x4xf32>
+    %y = arith.mulf %x, %3 : tensor<1x4xf32>
+    // becomes
+    %y = ingot.silu %x : tensor<1x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numNorms", "num-norms", "RMSNorm and LayerNorm found">,
+    Statistic<"numActivations", "num-activations", "SiLU and GELU found">,
+    Statistic<"numSoftmax", "num-softmax", "softmax found">,
+    Statistic<"numRopes", "num-ropes", "rotary embeddings found">];
+}
+
+def FuseAttention : InterfacePass<"ingot-fuse-attention", "::mlir::FunctionOpInterface"> {
+  let summary = "fuse contractions around a softmax into attention";
+  let description = [{
+    Two contractions with a softmax between them become `ingot.attention`: scale factors (on the scores, the queries or
+    the keys), additive and selecting masks, and heads of keys and values that are repeated for groups of query heads.
+    A mask that is known at compile time and shows row c of C rows the first S - C + c + 1 of S keys is `causal`; one
+    that shows everything vanishes; every other becomes a `bias`.
+
+    A mask hides with -inf. Exporters also hide with large finite numbers; with `finite-masks` numbers <= -10000 hide too.
+    That is exact in float32 as long as the scores of a row differ by less than 9,800, since exp(-104) is 0; a row that
+    hides everything would differ, and no such row is causal.
+
+    ```mlir
+    %s = ingot.dot %q, %k batch [0, 1] x [0, 1] contract [3] x [3]
+        : (tensor<1x8x4x16xf32>, tensor<1x8x4x16xf32>) -> tensor<1x8x4x4xf32>
+    %t = arith.divf %s, %four : tensor<1x8x4x4xf32>
+    %p = ingot.softmax %t : tensor<1x8x4x4xf32>
+    %o = ingot.dot %p, %v batch [0, 1] x [0, 1] contract [3] x [2]
+        : (tensor<1x8x4x4xf32>, tensor<1x8x4x16xf32>) -> tensor<1x8x4x16xf32>
+    // becomes
+    %0 = ingot.transpose %q permutation [0, 2, 1, 3] : (tensor<1x8x4x16xf32>) -> tensor<1x4x8x16xf32>
+    %1 = ingot.attention %0, %k, %v scale 0.25
+        : (tensor<1x4x8x16xf32>, tensor<1x8x4x16xf32>, tensor<1x8x4x16xf32>) -> tensor<1x4x8x16xf32>
+    %o = ingot.transpose %1 permutation [0, 2, 1, 3] : (tensor<1x4x8x16xf32>) -> tensor<1x8x4x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let options = [Option<"finiteMasks", "finite-masks", "bool", "true", "numbers <= -10000 hide as -inf does">];
+  let statistics = [Statistic<"numFused", "num-fused", "attentions formed">];
+}
+
+def KvInPlace : Pass<"ingot-kv-in-place", "::mlir::ModuleOp"> {
+  let summary = "turn past and present of a decoder into state";
+  let description = [{
+    An entry with inputs `past_key_values.N.key` and `.value` and outputs `present.N.key` and `.value`, as ONNX decoders
+    have them, concatenates past and new rows and attends to them. Afterwards it appends the new rows to one state
+    [layer, k|v, slot, kv_head, max_seq, d], max_seq = past + rows, that all entries share, and attends to that:
+
+    - past and present leave the signature, and the state joins it;
+    - `input_ids` become `tokens` (i32), with the roles of the decoder contract; `start` and `count` join;
+    - `position_ids`, or constant positions past, past + 1, ..., become `ingot.positions %start`;
+    - `attention_mask` becomes ones, since `start` and `count` say what is there;
+    - masks that are causal under these meanings become `causal`.
+
+    The entry computes the same whenever the past is exactly full: start = past, count = rows. What else it could
+    compute with a fixed past is not kept: that is the purpose.
+
+    Errors: a part of this pattern without the rest, e.g. "expects an output 'present.0.key', but got none".
+
+    ```mlir
+    %k1 = tensor.concat dim(2) %past_k, %k : (tensor<1x4x511x8xf32>, tensor<1x4x1x8xf32>) -> tensor<1x4x512x8xf32>
+    %o = ingot.attention %q, %k1, %v1 causal scale 0.35 : ...
+    // becomes
+    %kv1 = ingot.kv_append %k_rows, %v_rows into %kv layer 0 start %start count %count : ...
+    %keys = tensor.extract_slice %kv1[0, 0, 0, 0, 0, 0] [1, 1, 1, 4, 512, 8] [1, 1, 1, 1, 1, 1] : ...
+    %o = ingot.attention %q, %keys, %values start %start count %count causal scale 0.35 : ...
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let options = [Option<"stateName", "state", "std::string", "\"kv\"", "symbol of the state">,
+    Option<"finiteMasks", "finite-masks", "bool", "true", "numbers <= -10000 hide as -inf does">];
+  let statistics = [Statistic<"numLayers", "num-layers", "layers whose cache became state">];
+}
+
+def HoistConstants : Pass<"ingot-hoist-constants", "::mlir::ModuleOp"> {
+  let summary = "turn constant tensors into parameters";
+  let description = [{
+    A constant tensor that is not a splat becomes an `ingot.param` with a value, which entries receive as an argument:
+    tasks read memory, not the program's text. Equal constants share one parameter. Splats stay: they cost nothing.
+
+    ```mlir
+    %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+    // becomes
+    ingot.param @const.0 = dense<[1.0, 2.0]> : tensor<2xf32>
+    func.func @main(..., %c: tensor<2xf32> {ingot.param = @const.0})
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect"];
+  let statistics = [Statistic<"numHoisted", "num-hoisted", "parameters made">];
+}
