@@ -32,9 +32,8 @@ public:
 std::unique_ptr<Tokenizer> makeBytesTokenizer();
 
 /// llama2.c's tokenizer.bin: int32 max_token_length, then per token float score, int32 length, bytes. Ids 0, 1 and 2
-/// are unknown, beginning and end of sequence (the last two have no text); ids 3 to 258 are the
-/// bytes. The number of tokens follows from the size
-/// of the file. Fails on a truncated file, a negative length or fewer than 259 tokens.
+/// are unknown, beginning and end of sequence (the last two have no text); ids 3 to 258 are the bytes. The number of
+/// tokens follows from the size of the file. Fails on a truncated file, a negative length or fewer than 259 tokens.
 Result<std::unique_ptr<Tokenizer>> parseLlama2cTokenizer(std::span<const std::byte> file);
 
 } // namespace ingot::runtime

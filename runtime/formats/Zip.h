@@ -17,14 +17,17 @@ namespace ingot::runtime {
 inline constexpr uint64_t kMemberAlignment = 64;
 inline constexpr uint64_t kParamsAlignment = uint64_t(2) << 20;
 
+/// Which names a writer accepts: those that `isSafeMemberName` allows, or any (for .npz files, whose names are the model's).
+enum class MemberNames : uint8_t { Safe, Any };
+
 /// Writes an archive. Equal members in equal order give equal bytes: time stamps are fixed (1980-01-01). Every record has
 /// its zip64 form, so the format does not change with the size of a member. The file appears at `finish`, complete.
 class ZipWriter {
 public:
-  static Result<ZipWriter> create(const std::string &path);
+  static Result<ZipWriter> create(const std::string &path, MemberNames allowed = MemberNames::Safe);
 
-  /// Adds a member whose data begin at a multiple of `alignment`, a power of two. Fails on a name that exists, is empty,
-  /// absolute or leaves the archive.
+  /// Adds a member whose data begin at a multiple of `alignment`, a power of two. Fails on a name that exists or is not
+  /// allowed.
   Status add(std::string_view name, std::span<const std::byte> data, uint64_t alignment = kMemberAlignment);
   Status add(std::string_view name, std::string_view data, uint64_t alignment = kMemberAlignment);
 
@@ -48,6 +51,7 @@ private:
   uint64_t position = 0; // end of what is written
   std::vector<std::pair<std::string, Member>> members;
   std::map<std::string, bool, std::less<>> names;
+  MemberNames allowed = MemberNames::Safe;
   bool open = false; // between begin and end
 };
 

@@ -44,12 +44,13 @@ uint32_t updateCrc(uint32_t crc, std::span<const std::byte> data) {
 
 } // namespace
 
-Result<ZipWriter> ZipWriter::create(const std::string &path) {
+Result<ZipWriter> ZipWriter::create(const std::string &path, MemberNames allowed) {
   Result<AtomicFile> file = AtomicFile::create(path);
   if (!file)
     return file.status();
   ZipWriter writer;
   writer.file = std::move(*file);
+  writer.allowed = allowed;
   return writer;
 }
 
@@ -73,7 +74,8 @@ Status ZipWriter::add(std::string_view name, std::string_view data, uint64_t ali
 
 Status ZipWriter::begin(std::string_view name, uint64_t alignment) {
   assert(!open && alignment > 0 && (alignment & (alignment - 1)) == 0);
-  if (!isSafeMemberName(name))
+  bool acceptable = allowed == MemberNames::Any ? !name.empty() && name.size() <= 0xffff : isSafeMemberName(name);
+  if (!acceptable)
     return Status::invalidArgument("'" + std::string(name) + "' is no name for a member of an archive");
   if (!names.emplace(name, true).second)
     return Status::invalidArgument("duplicate member '" + std::string(name) + "'");

@@ -1,0 +1,13 @@
+// The subcommands of `ingot`. Each takes the arguments behind its name and returns the exit status: 0 done, 1 bad input or
+// failed work, 2 bad usage.
+#pragma once
+
+namespace ingot::tool {
+
+/// In builds with the compiler.
+int compileMain(int argc, char **argv);
+int generateMain(int argc, char **argv);
+int inspectMain(int argc, char **argv);
+int runMain(int argc, char **argv);
+
+} // namespace ingot::tool

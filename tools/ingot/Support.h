@@ -1,0 +1,64 @@
+// What the commands share: messages, owned handles of the C interface, common options.
+#pragma once
+
+#include "ingot/runtime.h"
+
+#include "runtime/formats/Manifest.h"
+#include "runtime/support/Status.h"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace ingot::tool {
+
+using runtime::Result;
+using runtime::Status;
+
+/// Prints "ingot: MESSAGE" to standard error and returns the exit status 1.
+int fail(const std::string &message);
+int fail(const Status &status);
+
+/// The status of the C interface as ours; frees it.
+Status fromC(ingot_status *status);
+
+struct Closer {
+  void operator()(ingot_artifact *artifact) const { ingot_artifact_close(artifact); }
+  void operator()(ingot_executor *executor) const { ingot_executor_close(executor); }
+  void operator()(ingot_session *session) const { ingot_session_close(session); }
+};
+template <typename T> using Owned = std::unique_ptr<T, Closer>;
+
+/// Parses the arguments of a command. Returns -1 to go on, or the exit status: 0 after --help, 2 on bad usage.
+int parse(CLI::App &app, int argc, char **argv);
+
+/// Options that every command which runs an artifact takes.
+struct RunOptions {
+  std::string artifact;
+  std::string params;
+  std::string launch; // empty: what the artifact says
+  std::string target = "cpu";
+  std::string affinity;
+  uint32_t workers = 0;
+  uint32_t ranks = 1;
+  uint64_t interleavingSeed = 0;
+
+  void addTo(CLI::App &app);
+};
+
+/// An artifact with a session on it.
+struct Running {
+  Owned<ingot_artifact> artifact;
+  Owned<ingot_executor> executor;
+  Owned<ingot_session> session;
+  runtime::Manifest manifest;
+};
+Result<Running> start(const RunOptions &options);
+
+/// Writes to standard output; `finish` says whether everything arrived there.
+void print(std::string_view text);
+Status finishOutput();
+
+} // namespace ingot::tool
