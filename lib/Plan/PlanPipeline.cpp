@@ -36,10 +36,14 @@ void ingot::buildTaskPipeline(OpPassManager &manager, const PlanOptions &options
   programs.addPass(createVerifyProgram());
 }
 
-void ingot::buildPlanPipeline(OpPassManager &manager, const PlanOptions &options) {
+void ingot::buildKernelPipeline(OpPassManager &manager) {
   // Layouts are fixed before any entry is planned: entries share parameters.
   manager.addPass(createAssignLayouts());
   manager.addPass(createFormKernels());
+}
+
+void ingot::buildPlanPipeline(OpPassManager &manager, const PlanOptions &options) {
+  buildKernelPipeline(manager);
   buildTaskPipeline(manager, options);
 }
 

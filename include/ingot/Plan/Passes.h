@@ -20,10 +20,12 @@ struct PlanOptions {
   unsigned workers = 2;
 };
 
-/// Adds the passes from tensor programs to verified task programs, in order.
-void buildPlanPipeline(mlir::OpPassManager &manager, const PlanOptions &options);
-/// The part from formed kernels on tensors (`--from=tile`).
+/// Adds the passes from tensor programs to kernels on tensors.
+void buildKernelPipeline(mlir::OpPassManager &manager);
+/// Adds the passes from kernels on tensors to verified task programs.
 void buildTaskPipeline(mlir::OpPassManager &manager, const PlanOptions &options);
+/// Both.
+void buildPlanPipeline(mlir::OpPassManager &manager, const PlanOptions &options);
 
 /// Interfaces through which operations become kernels.
 void registerKernelModels(mlir::DialectRegistry &registry);

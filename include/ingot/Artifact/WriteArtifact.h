@@ -1,0 +1,41 @@
+// Writes model.ingot: programs, code, parameters and the manifest that indexes them.
+#pragma once
+
+#include "dialects/Task/Task.h"
+#include "ingot/Import/ParamStore.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "runtime/formats/Manifest.h"
+
+#include <string>
+#include <vector>
+
+namespace ingot {
+
+/// Code of one ISA level, with the programs that were planned for it.
+struct ArtifactTarget {
+  std::string isa;
+  mlir::ModuleOp module; // the task programs, and the declarations of parameters and states
+  std::vector<char> sharedObject;
+};
+
+struct ArtifactContents {
+  std::string modelName;
+  std::string tokenizerType;  // "bytes", "llama2c", or empty
+  std::string tokenizerBytes; // of "llama2c"
+  std::vector<int32_t> eos;
+  /// Values of symbolic dimensions by entry.
+  std::map<std::string, std::vector<std::pair<std::string, int64_t>>> specialisations;
+  std::vector<runtime::ManifestFallback> fallbacks;
+  /// Inputs and outputs of the model that became a state, by state.
+  std::map<std::string, std::vector<std::string>> stateOrigins;
+  std::vector<ArtifactTarget> targets; // best first
+  /// Write parameters to OUTPUT.safetensors beside the artifact.
+  bool externalParams = false;
+};
+
+/// Writes the artifact to `path`. The file appears complete or not at all. Parameters are packed into their stored
+/// layout one at a time; equal inputs give equal bytes. Errors are diagnostics at `module` locations: a parameter without
+/// data, data of another shape or element type, a failed write.
+mlir::LogicalResult writeArtifact(const std::string &path, const ArtifactContents &contents, const ParamStore &params);
+
+} // namespace ingot

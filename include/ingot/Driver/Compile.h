@@ -1,0 +1,41 @@
+// The compile pipeline as a library: a model file in, an artifact or an intermediate stage out.
+#pragma once
+
+#include "mlir/IR/DialectRegistry.h"
+#include "llvm/Support/LogicalResult.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ingot {
+
+/// Stages at which a compilation can begin (text models) and end.
+enum class Stage { Ingot, Tile, Task, Llvm, Artifact };
+
+struct CompileOptions {
+  std::string input;  // .onnx or .mlir
+  std::string output; // "-": stdout, for stages in text
+  Stage from = Stage::Ingot;
+  Stage emit = Stage::Artifact;
+  std::vector<std::string> isas = {"host"}; // CPU ISA levels
+  std::map<std::string, int64_t> dims;      // --dim NAME=N
+  std::map<std::string, std::vector<int64_t>> inputShapes;
+  int64_t maxSeq = 0;  // 0: what the model says
+  int64_t prefill = 64;
+  int64_t batch = 1;
+  unsigned workers = 0; // 0: the cores of this machine
+  std::string params;   // safetensors for a model in text
+  bool externalParams = false;
+  std::string tokenizer; // "bytes", or a llama2.c tokenizer file; empty: what the model carries
+  std::string saveTemps; // folder for the stages in text
+};
+
+/// Everything that compiling needs: dialects, kernel models, CPU target.
+void registerCompiler(mlir::DialectRegistry &registry);
+
+/// Runs a compilation. Errors go to stderr as diagnostics; no partial output is left behind.
+llvm::LogicalResult compile(const CompileOptions &options);
+
+} // namespace ingot

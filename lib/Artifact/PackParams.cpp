@@ -1,0 +1,91 @@
+#include "lib/Artifact/PackParams.h"
+
+#include "dialects/Task/Task.h"
+#include "ingot/Plan/Passes.h"
+#include "ingot/Support/Panels.h"
+#include "runtime/formats/Layout.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+#include <mbedtls/sha256.h>
+
+using namespace mlir;
+using namespace ingot;
+
+static size_t elementBytes(RankedTensorType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
+
+FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp module) {
+  llvm::StringMap<program::DType> used;
+  for (auto op : module.getOps<task::ProgramOp>()) {
+    FailureOr<program::Program> program = exportProgram(op);
+    if (failed(program))
+      return failure();
+    for (const program::Buffer &buffer : program->buffers)
+      if (buffer.kind == program::BufferKind::Param)
+        used[buffer.name] = buffer.dtype;
+  }
+  std::vector<runtime::ManifestParam> params;
+  for (auto op : module.getOps<ParamOp>()) {
+    auto it = used.find(op.getSymName());
+    if (it == used.end())
+      continue;
+    runtime::ManifestParam param;
+    param.name = op.getSymName().str();
+    param.dtype = it->second;
+    ArrayRef<int64_t> logical = op.getTensorType().getShape();
+    param.shape.assign(logical.begin(), logical.end());
+    if (auto panels = dyn_cast_or_null<PanelsAttr>(op.getTensorType().getEncoding())) {
+      param.layout = runtime::printLayout({static_cast<size_t>(panels.getAxis()), panels.getWidth()});
+      param.shape = panelShape(param.shape, panels.getAxis(), panels.getWidth());
+    }
+    params.push_back(std::move(param));
+  }
+  return params;
+}
+
+/// Row-major bytes of `op`'s value: from the module, or from outside.
+static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
+  RankedTensorType type = op.getTensorType();
+  auto plain = RankedTensorType::get(type.getShape(), type.getElementType());
+  if (auto value = dyn_cast_or_null<DenseElementsAttr>(op.getValueAttr())) {
+    auto bytes = std::make_shared<std::vector<char>>();
+    ArrayRef<char> raw = value.getRawData();
+    int64_t repeats = value.isSplat() ? type.getNumElements() : 1;
+    if (type.getElementType().isInteger(1)) { // packed as bits in the attribute, stored as bytes
+      for (bool element : value.getValues<bool>())
+        bytes->push_back(element);
+    } else {
+      for (int64_t i = 0; i < repeats; ++i)
+        bytes->insert(bytes->end(), raw.begin(), raw.end());
+    }
+    return ParamData{plain, ArrayRef<char>(*bytes), bytes};
+  }
+  const ParamData *data = params.find(op.getSymName());
+  if (!data)
+    return op.emitOpError() << "has no data: expects them in the model or in the file given by --params";
+  if (data->type.getShape() != type.getShape() || data->type.getElementType() != type.getElementType())
+    return op.emitOpError() << "expects data of type " << plain << ", but got " << data->type;
+  return *data;
+}
+
+LogicalResult ingot::withStoredBytes(ModuleOp module, StringRef name, const ParamStore &params,
+                                     std::function<LogicalResult(ArrayRef<char>)> consume) {
+  auto op = module.lookupSymbol<ParamOp>(name);
+  FailureOr<ParamData> data = sourceOf(op, params);
+  if (failed(data))
+    return failure();
+  auto panels = dyn_cast_or_null<PanelsAttr>(op.getTensorType().getEncoding());
+  if (!panels)
+    return consume(data->bytes);
+  ArrayRef<int64_t> logical = op.getTensorType().getShape();
+  std::vector<char> packed(data->bytes.size());
+  packPanels(data->bytes.data(), packed.data(), {logical.begin(), logical.end()}, panels.getAxis(), panels.getWidth(),
+             elementBytes(op.getTensorType()));
+  return consume(packed);
+}
+
+std::string ingot::sha256(ArrayRef<char> bytes) {
+  unsigned char digest[32];
+  mbedtls_sha256_ret(reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(), digest, /*is224=*/0);
+  return llvm::toHex(ArrayRef<uint8_t>(digest, 32), /*LowerCase=*/true);
+}

@@ -1,0 +1,190 @@
+#include "ingot/Artifact/WriteArtifact.h"
+
+#include "lib/Artifact/DescribePrograms.h"
+#include "lib/Artifact/PackParams.h"
+#include "runtime/formats/Safetensors.h"
+#include "runtime/formats/Zip.h"
+#include "runtime/program/Serialize.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace ingot;
+
+namespace {
+
+constexpr const char *kParamsMember = "params.safetensors";
+
+std::span<const std::byte> asBytes(ArrayRef<char> bytes) {
+  return {reinterpret_cast<const std::byte *>(bytes.data()), bytes.size()};
+}
+
+class Writer {
+public:
+  Writer(const std::string &path, const ArtifactContents &contents, const ParamStore &params)
+      : path(path), contents(contents), params(params), module(contents.targets.front().module) {}
+
+  LogicalResult run() {
+    auto created = runtime::ZipWriter::create(path);
+    if (!created)
+      return report(created.status());
+    zip.emplace(std::move(*created));
+    manifest.model.emplace_back("name", contents.modelName);
+    manifest.eos = contents.eos;
+    manifest.fallbacks = contents.fallbacks;
+    if (failed(addTokenizer()) || failed(addTargets()) || failed(addParams()))
+      return failure();
+    addStates();
+    manifest.memory = runtime::planMemory(manifest, entryMemory);
+    std::string text = runtime::printManifest(manifest);
+    // What is written is what is read: a manifest that the runtime refuses is our bug.
+    if (auto parsed = runtime::parseManifest(text); !parsed)
+      return report(parsed.status());
+    return failure(failed(report(zip->add(runtime::kManifestMember, text))) || failed(report(zip->finish())));
+  }
+
+private:
+  LogicalResult report(const runtime::Status &status) {
+    if (status.ok())
+      return success();
+    return emitError(UnknownLoc::get(module.getContext())) << "cannot write '" << path << "': " << status.message();
+  }
+
+  LogicalResult addTokenizer() {
+    if (contents.tokenizerType.empty())
+      return success();
+    bool file = contents.tokenizerType != "bytes";
+    manifest.tokenizer = runtime::ManifestTokenizer{contents.tokenizerType, file ? "tokenizer.bin" : ""};
+    return file ? report(zip->add("tokenizer.bin", contents.tokenizerBytes)) : success();
+  }
+
+  LogicalResult addTargets() {
+    for (const ArtifactTarget &target : contents.targets) {
+      std::string member = "code/cpu-" + target.isa + ".so";
+      manifest.targets.push_back({target.isa, member});
+      if (failed(report(zip->add(member, asBytes(target.sharedObject)))))
+        return failure();
+      for (auto op : ModuleOp(target.module).getOps<task::ProgramOp>())
+        if (failed(addProgram(op, target)))
+          return failure();
+    }
+    return success();
+  }
+
+  LogicalResult addProgram(task::ProgramOp op, const ArtifactTarget &target) {
+    FailureOr<program::Program> program = linkedProgram(op);
+    if (failed(program))
+      return failure();
+    std::string stem = "program/" + program->name + ".cpu-" + target.isa;
+    runtime::ManifestEntry &entry = entryOf(op, *program);
+    entry.program.emplace_back(target.isa, stem + ".bin");
+    entryMemory.push_back(runtime::memoryOf(entry, target.isa, *program));
+    std::vector<uint8_t> bytes = program::serialize(*program);
+    if (failed(report(zip->add(stem + ".bin", std::as_bytes(std::span(bytes))))))
+      return failure();
+    return report(zip->add(stem + ".mlir", textOf(op, target.module)));
+  }
+
+  runtime::ManifestEntry &entryOf(task::ProgramOp op, const program::Program &program) {
+    for (runtime::ManifestEntry &entry : manifest.entries)
+      if (entry.name == program.name)
+        return entry;
+    manifest.entries.push_back(describeEntry(op));
+    manifest.flops.emplace_back(program.name, countFlops(program));
+    if (auto it = contents.specialisations.find(program.name); it != contents.specialisations.end())
+      manifest.entries.back().specialisation = it->second;
+    return manifest.entries.back();
+  }
+
+  /// One program with the declarations that it needs: a module that can be read, edited and compiled again.
+  static std::string textOf(task::ProgramOp op, ModuleOp module) {
+    OwningOpRef<ModuleOp> single = ModuleOp::create(module.getLoc());
+    OpBuilder builder = OpBuilder::atBlockEnd(single->getBody());
+    for (Operation &declaration : *module.getBody())
+      if (isa<ParamOp, StateOp>(declaration)) {
+        Operation *copy = builder.clone(declaration);
+        if (auto param = dyn_cast<ParamOp>(copy))
+          param.removeValueAttr(); // its data are in params.safetensors
+      }
+    builder.clone(*op);
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    single->print(os);
+    return text;
+  }
+
+  LogicalResult addParams() {
+    auto described = describeParams(module);
+    if (failed(described))
+      return failure();
+    manifest.params = std::move(*described);
+    std::vector<runtime::SafetensorsEntry> entries;
+    for (const runtime::ManifestParam &param : manifest.params)
+      entries.push_back({param.name, param.dtype, param.shape});
+    auto layout = runtime::layoutSafetensors(entries);
+    if (!layout)
+      return report(layout.status());
+    return contents.externalParams ? addExternal(*layout) : addInternal(*layout);
+  }
+
+  LogicalResult addInternal(const runtime::SafetensorsLayout &layout) {
+    if (failed(report(zip->begin(kParamsMember, runtime::kParamsAlignment))) ||
+        failed(report(zip->append(asBytes(layout.header)))))
+      return failure();
+    auto append = [&](size_t, ArrayRef<char> bytes) { return report(zip->append(asBytes(bytes))); };
+    if (failed(writeAll(layout, kParamsMember, append)))
+      return failure();
+    return report(zip->end());
+  }
+
+  LogicalResult addExternal(const runtime::SafetensorsLayout &layout) {
+    std::string external = path + ".safetensors";
+    manifest.externalParams = llvm::sys::path::filename(external).str();
+    auto file = runtime::AtomicFile::create(external);
+    if (!file)
+      return report(file.status());
+    if (failed(report(file->writeAt(0, asBytes(layout.header)))))
+      return failure();
+    auto write = [&](size_t i, ArrayRef<char> bytes) { return report(file->writeAt(layout.offsets[i], asBytes(bytes))); };
+    if (failed(writeAll(layout, manifest.externalParams, write)))
+      return failure();
+    return report(file->commit());
+  }
+
+  LogicalResult writeAll(const runtime::SafetensorsLayout &layout, const std::string &member,
+                         function_ref<LogicalResult(size_t, ArrayRef<char>)> write) {
+    for (size_t i : layout.order) {
+      runtime::ManifestParam &param = manifest.params[i];
+      param.member = member;
+      param.offset = layout.offsets[i];
+      auto consume = [&](ArrayRef<char> bytes) {
+        param.sha256 = sha256(bytes);
+        return write(i, bytes);
+      };
+      if (failed(withStoredBytes(module, param.name, params, consume)))
+        return failure();
+    }
+    return success();
+  }
+
+  void addStates() {
+    manifest.state = describeStates(module);
+    for (runtime::ManifestState &state : manifest.state)
+      if (auto it = contents.stateOrigins.find(state.name); it != contents.stateOrigins.end())
+        state.from = it->second;
+  }
+
+  const std::string &path;
+  const ArtifactContents &contents;
+  const ParamStore &params;
+  ModuleOp module;
+  std::optional<runtime::ZipWriter> zip;
+  runtime::Manifest manifest;
+  std::vector<runtime::ManifestMemory::Entry> entryMemory;
+};
+
+} // namespace
+
+LogicalResult ingot::writeArtifact(const std::string &path, const ArtifactContents &contents, const ParamStore &params) {
+  assert(!contents.targets.empty() && "an artifact has code for some target");
+  return Writer(path, contents, params).run();
+}

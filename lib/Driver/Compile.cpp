@@ -1,0 +1,204 @@
+#include "ingot/Driver/Compile.h"
+
+#include "dialects/Registration.h"
+#include "ingot/Artifact/WriteArtifact.h"
+#include "ingot/Model/Passes.h"
+#include "ingot/Plan/Passes.h"
+#include "ingot/Target/CPU/Passes.h"
+#include "ingot/Target/CPU/Target.h"
+#include "lib/Driver/LoadModel.h"
+#include "lib/Driver/Tokenizers.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Transforms/Passes.h"
+#include "runtime/formats/File.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <thread>
+
+using namespace mlir;
+using namespace ingot;
+
+void ingot::registerCompiler(DialectRegistry &registry) {
+  registerDialects(registry);
+  registerKernelModels(registry);
+  cpu::registerCpuTarget(registry);
+}
+
+namespace {
+
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, MLIRContext *context) : options(options), context(context) {}
+
+  LogicalResult run() {
+    FailureOr<LoadedModel> loaded = loadModel(options, context);
+    if (failed(loaded))
+      return failure();
+    model = std::move(*loaded);
+    if (failed(checkEntries()))
+      return failure();
+    if (options.from == Stage::Ingot && failed(runModelPasses()))
+      return failure();
+    if (options.emit == Stage::Ingot)
+      return writeText(*model.module);
+    if (options.emit == Stage::Artifact)
+      return emitArtifact();
+    if (options.isas.size() > 1)
+      return fail("expects one --target for a stage in text, but got " + Twine(options.isas.size()));
+    return emitStage(resolve(options.isas.front()));
+  }
+
+private:
+  LogicalResult fail(const Twine &message) { return emitError(UnknownLoc::get(context)) << message; }
+
+  static std::string resolve(const std::string &isa) { return isa == "host" ? cpu::hostCpuIsa() : isa; }
+
+  unsigned workers() const {
+    return options.workers ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  LogicalResult checkEntries() {
+    for (Operation &op : *model.module->getBody())
+      if (auto func = dyn_cast<FunctionOpInterface>(op); (func && func.isPublic()) || isa<task::ProgramOp>(op))
+        return success();
+    return fail("'" + options.input + "' has no entry: expects a public function");
+  }
+
+  LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
+    PassManager manager(context);
+    build(manager);
+    return manager.run(module);
+  }
+
+  LogicalResult runModelPasses() {
+    auto build = [&](OpPassManager &manager) {
+      // Text may be written in private functions; entries are straight-line code from here on.
+      manager.addPass(createInlinerPass());
+      manager.addPass(createSymbolDCEPass());
+      buildModelPipeline(manager, ModelOptions());
+    };
+    if (failed(saveTemp(*model.module, "0-imported")) || failed(runPasses(*model.module, build)))
+      return failure();
+    collectFallbacks();
+    return saveTemp(*model.module, "1-model");
+  }
+
+  /// Work that takes the slow way, by op and location.
+  void collectFallbacks() {
+    model.module->walk([&](SoftmaxOp op) {
+      bool weighsValues = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<DotOp>(user); });
+      if (weighsValues)
+        fallbacks.push_back({op->getName().getStringRef().str(), locationText(op.getLoc()),
+                             "attention is not fused: scores are stored in memory"});
+    });
+  }
+
+  static std::string locationText(Location loc) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    LocationAttr(loc).print(os);
+    return text;
+  }
+
+  LogicalResult plan(ModuleOp module, const std::string &isa) {
+    PlanOptions plan = {isa, workers()};
+    if (options.from == Stage::Task)
+      return runPasses(module, [&](OpPassManager &manager) { manager.nest<task::ProgramOp>().addPass(createVerifyProgram()); });
+    if (options.from == Stage::Ingot) {
+      auto build = [&](OpPassManager &manager) { buildKernelPipeline(manager); };
+      if (failed(runPasses(module, build)) || failed(saveTemp(module, "2-tile")))
+        return failure();
+    }
+    if (options.emit == Stage::Tile)
+      return success();
+    return failure(failed(runPasses(module, [&](OpPassManager &manager) { buildTaskPipeline(manager, plan); })) ||
+                   failed(saveTemp(module, "3-task-" + isa)));
+  }
+
+  LogicalResult emitStage(const std::string &isa) {
+    if (failed(plan(*model.module, isa)))
+      return failure();
+    if (options.emit != Stage::Llvm)
+      return writeText(*model.module);
+    FailureOr<std::string> text = cpu::emitLLVMForCpu(programsOf(*model.module), {isa});
+    return failed(text) ? failure() : writeText(*text);
+  }
+
+  static SmallVector<task::ProgramOp> programsOf(ModuleOp module) {
+    return SmallVector<task::ProgramOp>(module.getOps<task::ProgramOp>());
+  }
+
+  LogicalResult emitArtifact() {
+    ArtifactContents contents;
+    contents.modelName = model.name;
+    contents.specialisations = model.specialisations;
+    contents.fallbacks = fallbacks;
+    contents.externalParams = options.externalParams;
+    if (failed(chooseTokenizer(options.tokenizer, model.metadata, context, contents)))
+      return failure();
+    SmallVector<OwningOpRef<ModuleOp>> planned;
+    for (const std::string &requested : options.isas) {
+      std::string isa = resolve(requested);
+      planned.push_back(model.module->clone());
+      if (failed(plan(*planned.back(), isa)))
+        return failure();
+      FailureOr<cpu::CpuCode> code = cpu::compileForCpu(programsOf(*planned.back()), {isa});
+      if (failed(code))
+        return failure();
+      contents.targets.push_back({isa, *planned.back(), std::move(code->sharedObject)});
+    }
+    return writeArtifact(options.output, contents, model.params);
+  }
+
+  LogicalResult writeText(ModuleOp module) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    module.print(os);
+    return writeText(os.str());
+  }
+
+  LogicalResult writeText(StringRef text) {
+    if (options.output == "-") {
+      llvm::outs() << text;
+      return success();
+    }
+    auto file = runtime::AtomicFile::create(options.output);
+    runtime::Status status = file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
+    if (status.ok())
+      status = file->commit();
+    return status.ok() ? success() : fail("cannot write '" + options.output + "': " + status.message());
+  }
+
+  LogicalResult saveTemp(ModuleOp module, const Twine &name) {
+    if (options.saveTemps.empty())
+      return success();
+    if (std::error_code error = llvm::sys::fs::create_directories(options.saveTemps))
+      return fail("cannot create '" + options.saveTemps + "': " + error.message());
+    std::string message, path = (options.saveTemps + "/" + name + ".mlir").str();
+    auto file = openOutputFile(path, &message);
+    if (!file)
+      return fail(message);
+    module.print(file->os());
+    file->keep();
+    return success();
+  }
+
+  const CompileOptions &options;
+  MLIRContext *context;
+  LoadedModel model;
+  std::vector<runtime::ManifestFallback> fallbacks;
+};
+
+} // namespace
+
+LogicalResult ingot::compile(const CompileOptions &options) {
+  DialectRegistry registry;
+  registerCompiler(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  return Compilation(options, &context).run();
+}
