@@ -129,22 +129,40 @@ FailureOr<Value> maskBias(Node &node, ArrayRef<int64_t> full, Type element) {
   return Value(arith::SelectOp::create(node.b, bias, splat(node.b, type, 0.0), splat(node.b, type, -INFINITY)));
 }
 
-/// What position alone forbids, where `ingot.attention` has no word for it: rows c see keys j with
-/// past + c - left <= j <= past + c + right; a negative bound is none.
-FailureOr<Value> windowBias(Node &node, int64_t rows, int64_t keys, int64_t past, int64_t left, int64_t right,
-                            Type element) {
-  SmallVector<int64_t> shape = {1, 1, rows, keys};
+/// What position alone forbids, where `ingot.attention` has no word for it: row c sees keys j with
+/// past + c - left <= j <= past + c + right; a negative bound is none. `blind` is set if some row sees no key.
+FailureOr<Value> windowBias(Node &node, ArrayRef<int64_t> full, int64_t past, int64_t left, int64_t right, Type element,
+                            bool &blind) {
+  SmallVector<int64_t> shape = {1, 1, full[2], full[3]};
   if (!node.mayFold(shape))
     return node.error() << "with a mask by position of this size is not supported yet", failure();
-  std::vector<double> values(rows * keys);
-  for (int64_t c = 0; c < rows; ++c)
-    for (int64_t j = 0; j < keys; ++j) {
+  std::vector<double> values;
+  for (int64_t c = 0; c < full[2]; ++c) {
+    bool seesAny = false;
+    for (int64_t j = 0; j < full[3]; ++j) {
       int64_t distance = j - (past + c);
       bool visible = (left < 0 || -distance <= left) && (right < 0 || distance <= right);
-      values[c * keys + j] = visible ? 0.0 : -INFINITY;
+      values.push_back(visible ? 0.0 : -INFINITY);
+      seesAny |= visible;
     }
+    blind |= !seesAny;
+  }
   auto type = RankedTensorType::get(shape, element);
   return Value(arith::ConstantOp::create(node.b, Literal::ofFloats(std::move(values)).toAttribute(type)));
+}
+
+/// `out` [batch, rows, heads, dv] with zeros in the rows of which `bias` leaves no key, as ONNX says; the softmax of
+/// such a row is NaN.
+Value clearBlindRows(ImplicitLocOpBuilder &b, Value out, Value bias) {
+  RankedTensorType type = typeOf(out);
+  Value best = ReduceOp::create(b, ReduceKind::Max, bias, ArrayRef<int64_t>{3});
+  Value nothing = splat(b, typeOf(best), -INFINITY);
+  Value sees = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, best, nothing);
+  sees = transpose(b, sees, {0, 2, 1});
+  SmallVector<int64_t> shape(typeOf(sees).getShape());
+  shape.push_back(1);
+  sees = broadcast(b, reshape(b, sees, shape), type.getShape());
+  return arith::SelectOp::create(b, sees, out, splat(b, type, 0.0));
 }
 
 Value addBiases(ImplicitLocOpBuilder &b, Value lhs, Value rhs) {
@@ -183,6 +201,31 @@ LogicalResult setOutputs(Node &node, const Heads &heads, Value out) {
   return node.setResult(2, {typeOf(heads.value), heads.value, nullptr});
 }
 
+/// Everything that is added to the scores. `causal` is cleared if it became part of that; `blind` says that some row
+/// may see no key at all.
+FailureOr<Value> biasOf(Node &node, const Heads &heads, ArrayRef<int64_t> full, bool &causal, bool &blind) {
+  Type element = typeOf(heads.query).getElementType();
+  int64_t left = node.opset() >= 25 ? node.intAttr("left_window_size", -1) : -1;
+  int64_t right = node.opset() >= 25 ? node.intAttr("right_window_size", -1) : -1;
+  // ingot.attention aligns causal rows at the bottom right: row c stands at position keys - rows + c.
+  bool aligned = full[3] - full[2] == heads.past;
+  Value bias;
+  if (left >= 0 || right >= 0 || (causal && (!aligned || node.hasInput(3)))) {
+    auto window = windowBias(node, full, heads.past, left, causal ? 0 : right, element, blind);
+    if (failed(window))
+      return failure();
+    bias = *window;
+    causal = false;
+  }
+  if (!node.hasInput(3))
+    return bias;
+  auto mask = maskBias(node, full, element);
+  if (failed(mask))
+    return failure();
+  blind = true; // whether it is so is known at run time only
+  return addBiases(node.b, bias, *mask);
+}
+
 LogicalResult importAttention(Node &node) {
   if (failed(checkOperands(node)) || failed(checkVariants(node)))
     return failure();
@@ -190,32 +233,20 @@ LogicalResult importAttention(Node &node) {
   if (failed(heads))
     return failure();
   ArrayRef<int64_t> q = typeOf(heads->query).getShape();
-  int64_t rows = q[1], keys = typeOf(heads->key).getShape()[2];
-  Type element = typeOf(heads->query).getElementType();
+  SmallVector<int64_t> full = {q[0], q[2], q[1], typeOf(heads->key).getShape()[2]};
+  if (full[3] == 0)
+    return node.error() << "expects at least one key";
   double scale = node.floatAttr("scale", q[3] == 0 ? 1.0 : 1.0 / std::sqrt(static_cast<double>(q[3])));
-  bool causal = node.intAttr("is_causal", 0) != 0;
-  int64_t left = node.opset() >= 25 ? node.intAttr("left_window_size", -1) : -1;
-  int64_t right = node.opset() >= 25 ? node.intAttr("right_window_size", -1) : -1;
-  Value bias;
-  // ingot.attention aligns causal rows at the bottom right: row c stands at position keys - rows + c.
-  bool aligned = keys - rows == heads->past;
-  if (left >= 0 || right >= 0 || (causal && !aligned)) {
-    auto window = windowBias(node, rows, keys, heads->past, left, causal ? 0 : right, element);
-    if (failed(window))
-      return failure();
-    bias = *window;
-  }
-  if (node.hasInput(3)) {
-    auto mask = maskBias(node, {q[0], q[2], rows, keys}, element);
-    if (failed(mask))
-      return failure();
-    bias = addBiases(node.b, bias, *mask);
-  }
-  SmallVector<int64_t> outShape = {q[0], rows, q[2], typeOf(heads->value).getShape()[3]};
-  auto attention =
-      AttentionOp::create(node.b, RankedTensorType::get(outShape, element), Type(), heads->query, heads->key,
-                          heads->value, Value(), Value(), bias, causal && aligned, llvm::APFloat(scale));
-  return setOutputs(node, *heads, attention.getOut());
+  bool causal = node.intAttr("is_causal", 0) != 0, blind = false;
+  auto bias = biasOf(node, *heads, full, causal, blind);
+  if (failed(bias))
+    return failure();
+  auto type = RankedTensorType::get({q[0], q[1], q[2], typeOf(heads->value).getShape()[3]},
+                                    typeOf(heads->query).getElementType());
+  Value out = AttentionOp::create(node.b, type, Type(), heads->query, heads->key, heads->value, Value(), Value(), *bias,
+                                  causal, llvm::APFloat(scale))
+                  .getOut();
+  return setOutputs(node, *heads, blind ? clearBlindRows(node.b, out, *bias) : out);
 }
 
 //===----------------------------------------------------------------------===//

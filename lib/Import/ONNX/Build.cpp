@@ -117,5 +117,9 @@ Value onnx_import::slice(ImplicitLocOpBuilder &b, Value value, ArrayRef<int64_t>
   auto attrs = [&](ArrayRef<int64_t> values) {
     return llvm::map_to_vector(values, [&](int64_t v) -> OpFoldResult { return b.getIndexAttr(v); });
   };
-  return tensor::ExtractSliceOp::create(b, withShape(type, sizes), value, attrs(offsets), attrs(sizes), attrs(strides));
+  // An empty part may lie at the end of the extent, where the operation allows no offset.
+  SmallVector<int64_t> inside(offsets);
+  for (auto [offset, size] : llvm::zip(inside, sizes))
+    offset = size == 0 ? 0 : offset;
+  return tensor::ExtractSliceOp::create(b, withShape(type, sizes), value, attrs(inside), attrs(sizes), attrs(strides));
 }

@@ -134,36 +134,53 @@ LogicalResult importRange(Node &node) {
   return node.setResult(type, Literal::ofInts(std::move(values)));
 }
 
-/// Keeps the upper or lower triangle of the last two dimensions: of masks, that is of known elements.
+/// The diagonal of Trilu, far enough from overflow.
+FailureOr<int64_t> diagonalOf(Node &node) {
+  if (!node.hasInput(1))
+    return 0;
+  const Literal *diagonal = node.integers(1, "a diagonal");
+  if (!diagonal)
+    return failure();
+  if (diagonal->size() != 1)
+    return node.error() << "expects one diagonal, but got " << node.input(1).type, failure();
+  return std::clamp(diagonal->intAt(0), -kMaxElements, kMaxElements);
+}
+
+/// Keeps the upper or lower triangle of the last two dimensions.
 LogicalResult importTrilu(Node &node) {
   Tensor &x = node.input(0);
   bool upper = node.intAttr("upper", 1) != 0;
-  int64_t k = 0;
-  if (node.hasInput(1)) {
-    const Literal *diagonal = node.integers(1, "a diagonal");
-    if (!diagonal || diagonal->size() != 1)
-      return diagonal ? node.error() << "expects one diagonal, but got " << node.input(1).type : failure();
-    k = std::clamp(diagonal->intAt(0), -kMaxElements, kMaxElements);
-  }
+  auto k = diagonalOf(node);
+  if (failed(k))
+    return failure();
   if (x.rank() < 2)
     return node.error() << "expects rank 2 or more, but got " << x.type;
-  if (!x.literal || !node.mayFold(x.shape()))
-    return node.error() << "of values computed at run time is not supported yet";
-  int64_t rows = x.shape()[x.rank() - 2], columns = x.shape().back();
+  ArrayRef<int64_t> plane = x.shape().take_back(2);
   auto kept = [&](size_t i) {
-    int64_t column = i % columns, row = i / columns % rows;
-    return upper ? column >= row + k : column <= row + k;
+    int64_t column = i % plane[1], row = i / plane[1] % plane[0];
+    return upper ? column >= row + *k : column <= row + *k;
   };
-  size_t count = x.literal->size();
-  std::vector<int64_t> ints(x.isFloat() ? 0 : count);
-  std::vector<double> floats(x.isFloat() ? count : 0);
-  for (size_t i = 0; i < count; ++i) {
-    if (x.isFloat())
-      floats[i] = kept(i) ? x.literal->floatAt(i) : 0.0;
-    else
-      ints[i] = kept(i) ? x.literal->intAt(i) : 0;
+  if (x.literal && node.mayFold(x.shape())) {
+    std::vector<int64_t> ints;
+    std::vector<double> floats;
+    for (size_t i = 0; i < x.literal->size(); ++i) {
+      if (x.isFloat())
+        floats.push_back(kept(i) ? x.literal->floatAt(i) : 0.0);
+      else
+        ints.push_back(kept(i) ? x.literal->intAt(i) : 0);
+    }
+    return node.setResult(x.type,
+                          x.isFloat() ? Literal::ofFloats(std::move(floats)) : Literal::ofInts(std::move(ints)));
   }
-  return node.setResult(x.type, x.isFloat() ? Literal::ofFloats(std::move(floats)) : Literal::ofInts(std::move(ints)));
+  if (!node.mayFold(plane))
+    return node.error() << "of this size is not supported yet";
+  std::vector<int64_t> mask(*elementCount(plane));
+  for (size_t i = 0; i < mask.size(); ++i)
+    mask[i] = kept(i);
+  auto maskType = RankedTensorType::get(plane, node.b.getI1Type());
+  Tensor keep{maskType, {}, std::make_shared<const Literal>(Literal::ofInts(std::move(mask)))};
+  Value zero = splat(node.b, x.type, 0);
+  return node.setResult(arith::SelectOp::create(node.b, broadcast(node, keep, x.shape()), node.value(x), zero));
 }
 
 constexpr OpEntry kOps[] = {

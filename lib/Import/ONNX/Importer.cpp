@@ -271,9 +271,11 @@ LogicalResult Importer::run() {
   builder.setInsertionPointToStart(block);
   if (failed(bindInputs()) || failed(importNodes()) || failed(importOutputs()) || failed(commitParams()))
     return failure();
-  discard.release();
   // A result that does not verify is a mistake of ours, but better a diagnostic than wrong code.
-  return verify(module);
+  if (failed(verify(module)))
+    return model.error() << "was imported into a module that does not verify: please report this as a bug";
+  discard.release();
+  return success();
 }
 
 LogicalResult ingot::importOnnx(const OnnxModel &model, ModuleOp module, const OnnxImportOptions &options,

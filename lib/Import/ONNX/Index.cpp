@@ -3,6 +3,7 @@
 #include "OpTable.h"
 
 #include "dialects/Ingot/Ingot.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace ingot;
@@ -160,6 +161,20 @@ Literal gatherLiteral(Tensor &x, const Literal &indices, int64_t axis, ArrayRef<
   });
 }
 
+/// Indices known only at run time, counted from the end where negative. Token and position numbers are never negative,
+/// and the runtime checks tokens before a step, so the inputs of these names are taken as they are.
+Value wrapIndices(Node &node, Tensor &indices, int64_t extent) {
+  StringRef name = node.message().input(1);
+  Value value = node.value(indices);
+  bool isNumber = name == "input_ids" || name == "position_ids" || name == "token_type_ids";
+  if (isNumber && isa<BlockArgument>(value))
+    return value;
+  Value shifted = arith::AddIOp::create(node.b, value, splat(node.b, indices.type, static_cast<double>(extent)));
+  Value zero = splat(node.b, indices.type, 0);
+  Value negative = arith::CmpIOp::create(node.b, arith::CmpIPredicate::slt, value, zero);
+  return arith::SelectOp::create(node.b, negative, shifted, value);
+}
+
 /// Gather along the first dimension, which other axes are turned to.
 Value gatherRows(Node &node, Value table, int64_t axis, Value indices) {
   int64_t rank = typeOf(table).getRank(), indexRank = typeOf(indices).getRank();
@@ -209,7 +224,8 @@ LogicalResult importGather(Node &node) {
   }
   if (x.shape()[*axis] == 0)
     return node.error() << "expects rows to gather from, but got " << x.type;
-  return node.setResult(gatherRows(node, node.value(x), *axis, node.value(indices)));
+  Value rows = indices.literal ? node.value(indices) : wrapIndices(node, indices, x.shape()[*axis]);
+  return node.setResult(gatherRows(node, node.value(x), *axis, rows));
 }
 
 constexpr OpEntry kOps[] = {

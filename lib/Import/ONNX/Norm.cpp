@@ -56,6 +56,31 @@ LogicalResult importRmsNorm(Node &node) {
   });
 }
 
+/// The optional outputs of LayerNormalization, in float32: the mean and 1 / sqrt(variance + eps) of each row.
+LogicalResult setStatistics(Node &node, Value x, double eps, int64_t axis) {
+  ImplicitLocOpBuilder &b = node.b;
+  if (!typeOf(x).getElementType().isF32())
+    return node.error() << "with its statistics of " << typeOf(x) << " is not supported yet";
+  int64_t last = typeOf(x).getRank() - 1;
+  SmallVector<int64_t> row(typeOf(x).getShape()), kept(node.input(0).shape());
+  row.back() = 1;
+  std::fill(kept.begin() + axis, kept.end(), 1);
+  auto meanOf = [&](Value of) {
+    return reshape(b, ReduceOp::create(b, ReduceKind::Mean, of, ArrayRef<int64_t>{last}), row);
+  };
+  Value mean = meanOf(x);
+  Value centred = arith::SubFOp::create(b, x, broadcast(b, mean, typeOf(x).getShape()));
+  Value variance = meanOf(arith::MulFOp::create(b, centred, centred));
+  Value root = math::SqrtOp::create(b, arith::AddFOp::create(b, variance, splat(b, typeOf(variance), eps)));
+  Value inverse = arith::DivFOp::create(b, splat(b, typeOf(root), 1.0), root);
+  for (auto [i, value] : {std::pair(1u, mean), std::pair(2u, inverse)}) {
+    Value shaped = reshape(b, value, kept);
+    if (failed(node.setResult(i, {typeOf(shaped), shaped, nullptr})))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult importLayerNorm(Node &node) {
   return importRowNorm(node, [&](Value x, Value scale, FloatAttr eps, int64_t axis) -> FailureOr<Value> {
     Value bias;
@@ -65,6 +90,8 @@ LogicalResult importLayerNorm(Node &node) {
         return failure();
       bias = *row;
     }
+    if ((node.hasOutput(1) || node.hasOutput(2)) && failed(setStatistics(node, x, eps.getValueAsDouble(), axis)))
+      return failure();
     return Value(LayerNormOp::create(node.b, x.getType(), x, scale, bias, eps));
   });
 }
@@ -102,7 +129,7 @@ template <bool Log> LogicalResult importSoftmax(Node &node) {
 }
 
 constexpr OpEntry kOps[] = {
-    {"LayerNormalization", 17, kLastOpset, 2, 3, 1, importLayerNorm},
+    {"LayerNormalization", 17, kLastOpset, 2, 3, 3, importLayerNorm},
     {"LogSoftmax", kFirstOpset, kLastOpset, 1, 1, 1, importSoftmax<true>},
     {"RMSNormalization", 23, kLastOpset, 2, 2, 1, importRmsNorm},
     {"Softmax", kFirstOpset, kLastOpset, 1, 1, 1, importSoftmax<false>},
