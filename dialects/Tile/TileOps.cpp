@@ -246,7 +246,8 @@ LogicalResult tile::AttentionOp::verify() {
   if (getBias()) {
     if (failed(expectRank(*this, "a bias", getBias(), 4)))
       return failure();
-    for (auto [extent, full] : llvm::zip(shapeOf(getBias()), ArrayRef<int64_t>{q[0], q[2], q[1], k[2]}))
+    const std::array<int64_t, 4> whole = {q[0], q[2], q[1], k[2]};
+    for (auto [extent, full] : llvm::zip(shapeOf(getBias()), whole))
       if (extent != 1 && extent != full)
         return emitOpError() << "expects bias extents of 1 or " << full << ", but got " << extent;
   }

@@ -1,0 +1,150 @@
+// ingot compile: turns a model into an artifact, or shows a stage on the way.
+#include "Command.h"
+
+#include "ingot/Driver/Compile.h"
+#include "ingot/Import/ONNX.h"
+#include "ingot/Target/CPU/Target.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+using namespace ingot;
+
+namespace {
+
+/// What the contract's command line has and this version does not do, besides its default.
+struct Absent {
+  const char *flag;
+  const char *metavar;
+  const char *only; // value that is what happens today; null if there is none
+};
+
+constexpr Absent kAbsent[] = {
+    {"--precision", "f32|bf16|fp16", "f32"}, {"--quant", "int8|int4", nullptr},
+    {"--train", "adamw|adam|adafactor|sgd", nullptr}, {"--grad-accum", "M", nullptr},
+    {"--recompute", "none|full|sqrt|selective|budget=BYTES", nullptr}, {"--mesh", "dp=2,tp=2", nullptr},
+    {"--rules", "megatron,sp,zero1", nullptr},
+};
+
+const std::map<std::string, Stage> kStages = {{"ingot", Stage::Ingot}, {"tile", Stage::Tile}, {"task", Stage::Task},
+                                              {"llvm", Stage::Llvm}, {"artifact", Stage::Artifact}};
+
+struct Arguments {
+  CompileOptions options;
+  std::vector<std::string> targets, dims, shapes;
+  std::vector<std::string> params;
+  std::string from = "ingot", emit = "artifact";
+  std::map<std::string, std::string> absent;
+};
+
+void declare(CLI::App &app, Arguments &args) {
+  CompileOptions &o = args.options;
+  app.add_option("model", o.input, "MODEL.onnx, or MODEL.mlir in Ingot's text")->required()->type_name("MODEL");
+  app.add_option("-o,--output", o.output, "file to write; - prints a stage in text")->required()->type_name("OUT");
+  app.add_option("--target", args.targets, "cpu (this machine's level), cpu:generic, cpu:avx2, cpu:avx512, cpu:avx512bf16; several give one artifact for all")->type_name("TARGET");
+  app.add_option("--dim", args.dims, "extent of a symbolic dimension of an ONNX model")->type_name("NAME=N");
+  app.add_option("--input-shape", args.shapes, "shape of an input of an ONNX model")->type_name("NAME=1x128");
+  app.add_option("--max-seq", o.maxSeq, "positions of a decoder's cache: bounds prompt and output together")->check(CLI::PositiveNumber)->type_name("N");
+  app.add_option("--batch", o.batch, "sequences that a decoder runs at once")->check(CLI::PositiveNumber)->type_name("N")->capture_default_str();
+  app.add_option("--prefill", o.prefill, "tokens per prefill step")->check(CLI::PositiveNumber)->type_name("N")->capture_default_str();
+  app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")->check(CLI::Range(1, 1024))->type_name("N");
+  app.add_option("--params", args.params, "FILE.safetensors with the parameters of a model in text, or `external`: write them beside the artifact")->type_name("FILE|external");
+  app.add_option("--tokenizer", o.tokenizer, "bytes, or a llama2.c tokenizer file (default: what the model carries)")->type_name("FILE|bytes");
+  app.add_option("--from", args.from, "stage that a model in text is at: ingot, tile or task")->type_name("STAGE")->capture_default_str();
+  app.add_option("--emit", args.emit, "stage to write: ingot, tile, task, llvm or artifact")->type_name("STAGE")->capture_default_str();
+  app.add_option("--save-temps", o.saveTemps, "folder for all stages in text")->type_name("DIR");
+  for (const Absent &absent : kAbsent)
+    app.add_option(absent.flag, args.absent[absent.flag], std::string("not supported yet") + (absent.only ? std::string(" but for ") + absent.only : ""))->type_name(absent.metavar);
+}
+
+int refuse(const std::string &message) {
+  std::fprintf(stderr, "ingot compile: %s\n", message.c_str());
+  return 1;
+}
+
+/// Empty if every option asks for something that exists.
+std::string checkAbsent(const Arguments &args) {
+  for (const Absent &absent : kAbsent) {
+    const std::string &value = args.absent.at(absent.flag);
+    if (!value.empty() && (!absent.only || value != absent.only))
+      return std::string(absent.flag) + " " + value + " is not supported yet";
+  }
+  return {};
+}
+
+std::string setTargets(Arguments &args) {
+  if (args.targets.empty())
+    return {};
+  args.options.isas.clear();
+  for (const std::string &target : args.targets) {
+    std::string isa = target == "cpu" ? "host" : target.rfind("cpu:", 0) == 0 ? target.substr(4) : "";
+    if (isa.empty())
+      return "target '" + target + "' is not supported yet: expects cpu or cpu:LEVEL";
+    if (isa != "host" && !cpu::isCpuIsa(isa))
+      return "expects a cpu level of generic, avx2, avx512 or avx512bf16, but got '" + isa + "'";
+    args.options.isas.push_back(isa);
+  }
+  return {};
+}
+
+std::string setStage(const std::string &flag, const std::string &text, Stage &stage) {
+  if (text == "cuda" || text == "exe")
+    return flag + " " + text + " is not supported yet";
+  auto it = kStages.find(text);
+  if (it == kStages.end())
+    return "expects " + flag + " ingot, tile, task, llvm or artifact, but got '" + text + "'";
+  stage = it->second;
+  return {};
+}
+
+std::string setStages(Arguments &args) {
+  if (std::string error = setStage("--from", args.from, args.options.from); !error.empty())
+    return error;
+  if (std::string error = setStage("--emit", args.emit, args.options.emit); !error.empty())
+    return error;
+  if (args.options.from > Stage::Task)
+    return "expects --from ingot, tile or task, but got '" + args.from + "'";
+  if (args.options.emit < args.options.from)
+    return "expects --emit to come after --from, but got '" + args.emit + "' and '" + args.from + "'";
+  if (args.options.emit == Stage::Artifact && args.options.output == "-")
+    return "expects a file for an artifact, but got -";
+  return {};
+}
+
+std::string setShapes(Arguments &args) {
+  OnnxImportOptions parsed;
+  for (const std::string &text : args.dims)
+    if (std::string error = parseDimOption(text, parsed); !error.empty())
+      return error;
+  for (const std::string &text : args.shapes)
+    if (std::string error = parseInputShapeOption(text, parsed); !error.empty())
+      return error;
+  args.options.dims = parsed.dims;
+  args.options.inputShapes = parsed.inputShapes;
+  return {};
+}
+
+} // namespace
+
+int tool::compileMain(int argc, char **argv) {
+  CLI::App app("turns a model into an artifact", "ingot compile");
+  Arguments args;
+  declare(app, args);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (std::string error = checkAbsent(args); !error.empty())
+    return refuse(error);
+  for (auto set : {setTargets, setStages, setShapes})
+    if (std::string error = set(args); !error.empty())
+      return refuse(error);
+  for (const std::string &params : args.params)
+    if (params == "external")
+      args.options.externalParams = true;
+    else
+      args.options.params = params;
+  return llvm::succeeded(compile(args.options)) ? 0 : 1;
+}
