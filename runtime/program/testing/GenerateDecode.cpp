@@ -2,6 +2,8 @@
 
 #include "runtime/program/Schedule.h"
 
+#include <utility>
+
 namespace ingot::program::testing {
 
 namespace {
@@ -106,7 +108,8 @@ private:
   }
 
   uint32_t buffer(const std::string &symbol, BufferKind kind, std::vector<int64_t> shape, uint64_t offset) {
-    program.buffers.push_back({symbol, kind, kind == BufferKind::Scratch ? "" : symbol, DType::i8, shape, offset});
+    program.buffers.push_back(
+        {symbol, kind, kind == BufferKind::Scratch ? "" : symbol, DType::i8, std::move(shape), offset});
     return uint32_t(program.buffers.size() - 1);
   }
   Access whole(uint32_t b) const {

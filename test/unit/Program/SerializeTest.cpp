@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 /// Reads bytes that may be anything. What is accepted must be well formed and must be written back as it was.
 bool readHostile(const std::vector<uint8_t> &bytes) {
   // An exact copy on the heap lets AddressSanitizer see reads past the end.
-  std::vector<uint8_t> copy(bytes);
+  std::vector<uint8_t> copy(bytes.begin(), bytes.end());
   auto result = deserialize(copy.data(), copy.size());
   if (!result.ok()) {
     EXPECT_FALSE(result.status().message().empty());
@@ -37,6 +37,7 @@ std::vector<uint8_t> sample() {
 
 TEST(Serialize, RoundTripKeepsEverything) {
   std::vector<Program> programs;
+  programs.reserve(201);
   for (uint64_t seed = 0; seed < 200; ++seed)
     programs.push_back(testing::randomSmallProgram(seed));
   programs.push_back(testing::decodeProgram({}, 3));
