@@ -186,8 +186,9 @@ struct KvInPlacePass : ingot::impl::KvInPlaceBase<KvInPlacePass> {
       auto state = dyn_cast<StateOp>(found);
       if (state && state.getTensorType() == type)
         return state;
-      decoder.func.emitError() << "expects '@" << stateName << "' to be a state of type " << type
-                               << " that all entries share, but got " << *found;
+      auto diag = decoder.func.emitError() << "expects '@" << stateName << "' to be a state of type " << type
+                                           << " that all entries share, but got ";
+      state ? diag << state.getTensorType() : diag << "'" << found->getName() << "'";
       return {};
     }
     OpBuilder b(decoder.func);
