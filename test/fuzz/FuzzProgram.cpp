@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   if (serialize(*program) != std::vector<uint8_t>(data, data + size))
     abort();
-  if (program->numTasks() > 10000 || program->schedule.workers() > 64)
+  if (program->numTasks() > 1000 || program->schedule.workers() > 64)
     return 0;
   bool accepted = verify(*program).ok();
   // What the verifier accepts runs to its end in any order.
