@@ -1,13 +1,16 @@
 #include "ingot/Interpreter/Frame.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace ingot::interpreter;
 
 #include "lib/Interpreter/Interpretable.cpp.inc"
+
+/// 32 GiB of cells.
+static constexpr uint64_t kMaxElements = uint64_t(1) << 32;
 
 void ingot::interpreter::roundElements(const Array &array, Mode mode) {
   Element element = array.element();
@@ -83,6 +86,20 @@ const SmallVector<Value, 2> *Frame::deadAfter(Operation *op) {
   return it == lastUses.end() ? nullptr : &it->second;
 }
 
+/// Results that the value model can hold: known element types, and no more elements than a machine can have.
+static LogicalResult checkResults(Operation &op) {
+  for (Type type : op.getResultTypes()) {
+    if (!elementOf(getElementTypeOrSelf(type)))
+      return op.emitOpError() << "of type " << type << " cannot be interpreted";
+    auto shaped = dyn_cast<ShapedType>(type);
+    uint64_t elements = 1;
+    for (int64_t extent : shaped && shaped.hasRank() ? shaped.getShape() : ArrayRef<int64_t>())
+      if (!ShapedType::isDynamic(extent) && extent != 0 && (elements *= extent) > kMaxElements)
+        return op.emitOpError() << "of type " << type << " is too large to be interpreted";
+  }
+  return success();
+}
+
 FailureOr<SmallVector<Datum>> Frame::run(Block &block, ArrayRef<Datum> arguments) {
   assert(arguments.size() == block.getNumArguments());
   if (analysed.insert(&block).second)
@@ -95,7 +112,7 @@ FailureOr<SmallVector<Datum>> Frame::run(Block &block, ArrayRef<Datum> arguments
     auto model = dyn_cast<InterpretableOpInterface>(op);
     if (!model)
       return op.emitOpError() << "cannot be interpreted";
-    if (failed(model.interpret(*this)))
+    if (failed(checkResults(op)) || failed(model.interpret(*this)))
       return failure();
     if (const auto *dead = deadAfter(&op))
       for (Value value : *dead)

@@ -48,6 +48,11 @@ static FailureOr<Array> fit(Operation *user, const Twine &what, const Array &arr
   if (array.shape() != shape)
     return user->emitError() << "expects " << what << " of shape " << shapeText(shape) << ", but got "
                              << shapeText(array.shape());
+  if (!isFloat(*element) && array.element() != *element)
+    for (int64_t value : array.ints())
+      if (wrapTo(*element, value) != value)
+        return user->emitError() << "expects " << what << " of element type " << toString(*element) << ", but got "
+                                 << value;
   return convertTo(array, *element, mode);
 }
 
@@ -58,6 +63,19 @@ static Array pack(const Array &logical, PanelsAttr panels) {
   Array from = logical.dense(), to = Array::uninitialized(logical.element(), panelShape(shape, axis, panels.getWidth()));
   packPanels(from.data(), to.data(), shape, axis, panels.getWidth(), sizeof(Cell));
   return to;
+}
+
+/// The row-major value of what is stored in panels.
+static Array unpack(const Array &stored, PanelsAttr panels, ArrayRef<int64_t> logical) {
+  Array from = stored.dense(), to = Array::uninitialized(stored.element(), logical);
+  unpackPanels(from.data(), to.data(), std::vector<int64_t>(logical.begin(), logical.end()), panels.getAxis(),
+               panels.getWidth(), sizeof(Cell));
+  return to;
+}
+
+static PanelsAttr panelsOf(ShapedType type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? dyn_cast_or_null<PanelsAttr>(tensor.getEncoding()) : PanelsAttr();
 }
 
 FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType type) {
@@ -71,6 +89,10 @@ FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType 
       value = provider(name);
     if (!value)
       return user->emitError() << "has no value for parameter '" << name << "'";
+    // Artifacts keep parameters as they are stored.
+    PanelsAttr panels = panelsOf(declared);
+    if (panels && value->shape() == ArrayRef<int64_t>(panels.storedShape(declared.getShape())))
+      value = unpack(*value, panels, declared.getShape());
     auto fitted = fit(user, "parameter '" + name + "'", *value, declared.getShape(), declared.getElementType(), options.mode);
     if (failed(fitted))
       return failure();
@@ -78,8 +100,7 @@ FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType 
   }
   if (type.getShape() == declared.getShape())
     return params[name];
-  auto tensor = dyn_cast<RankedTensorType>(declared);
-  auto panels = tensor ? dyn_cast_or_null<PanelsAttr>(tensor.getEncoding()) : PanelsAttr();
+  PanelsAttr panels = panelsOf(declared);
   if (!panels || ArrayRef<int64_t>(panels.storedShape(declared.getShape())) != type.getShape())
     return user->emitError() << "expects parameter '" << name << "' of shape " << shapeText(type.getShape())
                              << ", but it is declared as " << declared;

@@ -6,9 +6,11 @@
 #include "ingot/Interpreter/Params.h"
 #include "tools/ingot-interpret/Compare.h"
 
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace ingot::interpreter;
 using namespace llvm;
@@ -172,5 +174,8 @@ int main(int argc, char **argv) {
   ingot::registerDialects(registry);
   registerInterpreterModels(registry);
   mlir::MLIRContext context(registry);
+  // Shows the line of each message; files are opened when a message points into them.
+  SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler handler(sources, &context);
   return run(context, flags);
 }

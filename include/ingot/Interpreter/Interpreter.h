@@ -18,8 +18,8 @@ struct Options {
   uint64_t seed = 0;
 };
 
-/// Gives a parameter's value by name: row-major, of the declared logical shape; nothing when it has none. Asked once
-/// per parameter, and not for those that carry their `value` in the module.
+/// Gives a parameter's value by name: row-major of the declared logical shape, or in panels as it is stored; nothing when
+/// it has none. Asked once per parameter, and not for those that carry their `value` in the module.
 using ParamProvider = std::function<std::optional<Array>(llvm::StringRef name)>;
 
 using Arrays = llvm::StringMap<Array>;
