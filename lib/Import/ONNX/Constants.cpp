@@ -14,9 +14,7 @@ namespace {
 constexpr int64_t kMaxTextConstant = 4096;
 
 LogicalResult importTensorConstant(Node &node, const onnx::TensorProto &tensor) {
-  // The message outlives the import, and reading a tensor changes nothing but the list of mapped files.
-  auto &file = const_cast<ModelFile &>(node.owner().file());
-  auto read = readTensor(file, tensor, "constant '" + printable(node.message().output(0)) + "'");
+  auto read = readTensor(node.owner().file(), tensor, "constant '" + printable(node.message().output(0)) + "'");
   if (failed(read))
     return failure();
   if (!read->data.type)
@@ -62,7 +60,7 @@ LogicalResult importConstantOfShape(Node &node) {
     const onnx::TensorProto *tensor = node.tensorAttr("value");
     if (!tensor)
       return failure();
-    auto read = readTensor(const_cast<ModelFile &>(node.owner().file()), *tensor, "the value of ConstantOfShape");
+    auto read = readTensor(node.owner().file(), *tensor, "the value of ConstantOfShape");
     if (failed(read))
       return failure();
     if (!read->data.type || read->data.type.getNumElements() != 1)

@@ -138,6 +138,8 @@ int64_t ingot::onnx_import::wrapTo(Type type, int64_t value) {
 }
 
 size_t StridedView::operator()(size_t i) const {
+  if (identity)
+    return i;
   int64_t position = offset;
   for (size_t dim = shape.size(); dim-- > 0;) {
     position += static_cast<int64_t>(i % shape[dim]) * strides[dim];
@@ -155,6 +157,7 @@ SmallVector<int64_t> ingot::onnx_import::rowMajorStrides(ArrayRef<int64_t> shape
 
 StridedView ingot::onnx_import::broadcastView(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
   StridedView view{SmallVector<int64_t>(to), SmallVector<int64_t>(to.size(), 0)};
+  view.identity = from == to;
   size_t lead = to.size() - from.size();
   SmallVector<int64_t> strides = rowMajorStrides(from);
   for (size_t dim = 0; dim < from.size(); ++dim)

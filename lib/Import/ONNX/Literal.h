@@ -54,6 +54,8 @@ int64_t wrapTo(mlir::Type type, int64_t value);
 struct StridedView {
   llvm::SmallVector<int64_t> shape, strides;
   int64_t offset = 0;
+  /// Element i is element i.
+  bool identity = false;
 
   size_t operator()(size_t i) const;
 };

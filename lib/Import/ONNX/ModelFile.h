@@ -43,7 +43,8 @@ struct ModelFile : std::enable_shared_from_this<ModelFile> {
   std::map<std::string, std::string> metadata;
   std::vector<OnnxInput> inputs;
   llvm::StringMap<Initializer> initializers;
-  llvm::StringMap<std::shared_ptr<const llvm::MemoryBuffer>> externalFiles; // by location
+  /// Mapped external files by location: a cache, filled while tensors are read.
+  mutable llvm::StringMap<std::shared_ptr<const llvm::MemoryBuffer>> externalFiles;
 
   mlir::Location loc() const;
   mlir::InFlightDiagnostic error() const { return mlir::emitError(loc()); }
@@ -51,10 +52,11 @@ struct ModelFile : std::enable_shared_from_this<ModelFile> {
 
 /// Views the elements of `tensor` without copying where the encoding allows it, after checking type, shape and length.
 /// `file` owns the message. `what` names the tensor in diagnostics. Failure after a diagnostic.
-mlir::FailureOr<Initializer> readTensor(ModelFile &file, const onnx::TensorProto &tensor, const std::string &what);
+mlir::FailureOr<Initializer> readTensor(const ModelFile &file, const onnx::TensorProto &tensor,
+                                        const std::string &what);
 
 /// The bytes of a tensor's external data: a regular file below the model's directory, links followed.
-mlir::FailureOr<llvm::ArrayRef<char>> readExternal(ModelFile &file, const onnx::TensorProto &tensor,
+mlir::FailureOr<llvm::ArrayRef<char>> readExternal(const ModelFile &file, const onnx::TensorProto &tensor,
                                                    const std::string &what, int64_t bytes);
 
 } // namespace ingot::onnx_import

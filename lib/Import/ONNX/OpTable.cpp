@@ -7,7 +7,7 @@ using namespace ingot::onnx_import;
 std::vector<const OpEntry *> ingot::onnx_import::allOps() {
   std::vector<const OpEntry *> rows;
   for (ArrayRef<OpEntry> family : {elementwiseOps(), unaryOps(), compareOps(), constantOps(), shapeOps(), indexOps(),
-                                   matmulOps(), reduceOps(), normOps(), attentionOps()})
+                                   matmulOps(), reduceOps(), normOps(), attentionOps(), rotaryOps()})
     for (const OpEntry &row : family)
       rows.push_back(&row);
   llvm::sort(rows, [](const OpEntry *a, const OpEntry *b) { return a->name < b->name; });

@@ -30,6 +30,7 @@ llvm::ArrayRef<OpEntry> matmulOps();
 llvm::ArrayRef<OpEntry> reduceOps();
 llvm::ArrayRef<OpEntry> normOps();
 llvm::ArrayRef<OpEntry> attentionOps();
+llvm::ArrayRef<OpEntry> rotaryOps();
 
 /// All rows, sorted by name.
 std::vector<const OpEntry *> allOps();

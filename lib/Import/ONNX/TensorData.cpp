@@ -91,7 +91,8 @@ static std::shared_ptr<std::vector<char>> packTypedData(const TensorProto &tenso
   }
 }
 
-FailureOr<Initializer> onnx_import::readTensor(ModelFile &file, const TensorProto &tensor, const std::string &what) {
+FailureOr<Initializer> onnx_import::readTensor(const ModelFile &file, const TensorProto &tensor,
+                                               const std::string &what) {
   Initializer result;
   result.dataType = tensor.data_type();
   result.shape.assign(tensor.dims().begin(), tensor.dims().end());
@@ -135,7 +136,8 @@ FailureOr<Initializer> onnx_import::readTensor(ModelFile &file, const TensorProt
 
 /// Maps the file at `location`, once per model. Nothing outside the model's directory is ever opened: not by an
 /// absolute path, not by "..", not through a link.
-static FailureOr<const llvm::MemoryBuffer *> mapExternal(ModelFile &file, StringRef location, const std::string &what) {
+static FailureOr<const llvm::MemoryBuffer *> mapExternal(const ModelFile &file, StringRef location,
+                                                         const std::string &what) {
   namespace fs = llvm::sys::fs;
   namespace path = llvm::sys::path;
   auto fail = [&](const llvm::Twine &message) {
@@ -172,8 +174,8 @@ static FailureOr<const llvm::MemoryBuffer *> mapExternal(ModelFile &file, String
   return slot.get();
 }
 
-FailureOr<ArrayRef<char>> onnx_import::readExternal(ModelFile &file, const TensorProto &tensor, const std::string &what,
-                                                    int64_t bytes) {
+FailureOr<ArrayRef<char>> onnx_import::readExternal(const ModelFile &file, const TensorProto &tensor,
+                                                    const std::string &what, int64_t bytes) {
   std::string location;
   uint64_t offset = 0, length = bytes;
   for (const auto &entry : tensor.external_data()) {
