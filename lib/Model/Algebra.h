@@ -42,7 +42,9 @@ struct Rational {
   Rational operator-(const Rational &other) const;
   Rational operator*(const Rational &other) const;
   Rational operator/(const Rational &other) const;
-  bool operator==(const Rational &other) const { return numerator * other.denominator == other.numerator * denominator; }
+  bool operator==(const Rational &other) const {
+    return numerator * other.denominator == other.numerator * denominator;
+  }
   /// Whether the denominator is a number; the numerator is then divided by it.
   std::optional<Polynomial> asPolynomial() const;
 

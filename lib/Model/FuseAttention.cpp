@@ -79,25 +79,6 @@ struct Scores {
   }
 };
 
-/// Takes factors that scale a whole operand of a contraction out of it.
-Value stripScale(Value value, double &scale) {
-  while (auto mul = value.getDefiningOp<arith::MulFOp>()) {
-    auto right = splatNumber(termOf(mul.getRhs())), left = splatNumber(termOf(mul.getLhs()));
-    if (!right && !left)
-      break;
-    scale *= right ? *right : *left;
-    value = right ? mul.getLhs() : mul.getRhs();
-  }
-  while (auto div = value.getDefiningOp<arith::DivFOp>()) {
-    auto number = splatNumber(termOf(div.getRhs()));
-    if (!number || *number == 0)
-      break;
-    scale /= *number;
-    value = div.getLhs();
-  }
-  return value;
-}
-
 //===----------------------------------------------------------------------===//
 // Grouped heads
 //===----------------------------------------------------------------------===//
@@ -148,6 +129,32 @@ struct Side {
     if (free.size() != 1 || contract.size() != 1 || batch.size() > 2)
       return std::nullopt;
     return Side{left ? dot.getLhs() : dot.getRhs(), llvm::to_vector(batch), free[0], contract[0]};
+  }
+
+  /// Takes out factors that scale the whole value, and transposes between them.
+  void strip(double &scale) {
+    while (Operation *op = value.getDefiningOp()) {
+      if (auto transpose = dyn_cast<TransposeOp>(op)) {
+        ArrayRef<int64_t> permutation = transpose.getPermutation();
+        for (int64_t &dim : batch)
+          dim = permutation[dim];
+        free = permutation[free];
+        contract = permutation[contract];
+        value = transpose.getInput();
+        continue;
+      }
+      auto factorOf = [&](unsigned i) { return splatNumber(termOf(op->getOperand(i))); };
+      if (isa<arith::MulFOp>(op) && (factorOf(0) || factorOf(1))) {
+        unsigned factor = factorOf(1) ? 1 : 0;
+        scale *= *factorOf(factor);
+        value = op->getOperand(1 - factor);
+      } else if (isa<arith::DivFOp>(op) && factorOf(1).value_or(0) != 0) {
+        scale /= *factorOf(1);
+        value = op->getOperand(0);
+      } else {
+        return;
+      }
+    }
   }
 
   /// The value as [batch, heads, rows, width], or [batch, rows, heads, width] if `headsInside`; a single batch
@@ -217,8 +224,9 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
     ArrayRef<int64_t> space = type.getShape();
     int64_t rank = type.getRank();
     for (const Bias &each : scores.biases) {
-      Visibility visibility =
-          each.factor > 0 ? classify(each.mask, rank - 2, rank - 1, space, KnownValues(), finiteMasks) : Visibility::Other;
+      Visibility visibility = each.factor > 0
+                                  ? classify(each.mask, rank - 2, rank - 1, space, KnownValues(), finiteMasks)
+                                  : Visibility::Other;
       causal |= visibility == Visibility::Causal;
       if (visibility != Visibility::Other)
         continue;
@@ -245,7 +253,8 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
     };
     if (!bias.mask.additive) {
       Value shown = splat(0), hidden = splat(-INFINITY);
-      value = arith::SelectOp::create(b, loc, value, bias.mask.shown ? shown : hidden, bias.mask.shown ? hidden : shown);
+      value =
+          arith::SelectOp::create(b, loc, value, bias.mask.shown ? shown : hidden, bias.mask.shown ? hidden : shown);
     } else if (bias.factor != 1) {
       value = arith::MulFOp::create(b, loc, value, splat(bias.factor));
     }
@@ -273,13 +282,14 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
     if (failed(readMasks(b, loc, scores, causal, bias)))
       return {};
     double scale = scores.scale;
-    query.value = stripScale(query.value, scale);
-    key.value = stripScale(key.value, scale);
+    query.strip(scale);
+    key.strip(scale);
     if (!key.batch.empty()) {
       Value fewerKeys = withoutRepetition(b, loc, key.value, key.batch.back());
       Value fewerValues = withoutRepetition(b, loc, values.value, values.batch.back());
       // Both sides must group alike.
-      if (tensorType(fewerKeys).getDimSize(key.batch.back()) == tensorType(fewerValues).getDimSize(values.batch.back())) {
+      if (tensorType(fewerKeys).getDimSize(key.batch.back()) ==
+          tensorType(fewerValues).getDimSize(values.batch.back())) {
         key.value = fewerKeys;
         values.value = fewerValues;
       }

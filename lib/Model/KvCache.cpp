@@ -65,7 +65,8 @@ private:
     if (auto past = parseName(func.getArgAttr(i, IngotDialect::kInput), kPast)) {
       auto type = dyn_cast<RankedTensorType>(argument.getType());
       if (!type || type.getRank() != 4 || !isa<FloatType>(type.getElementType()))
-        return error() << "expects '" << name << "' to be of type [batch, kv_heads, past, d], but got " << argument.getType();
+        return error() << "expects '" << name << "' to be of type [batch, kv_heads, past, d], but got "
+                       << argument.getType();
       (past->isKey ? layer(past->layer).pastKey : layer(past->layer).pastValue) = argument;
       return success();
     }
@@ -117,8 +118,8 @@ private:
       }
     }
     if (presents.size() != 2 * decoder.layers.size())
-      return error() << "expects one 'present' output per 'past_key_values' input, but got " << presents.size() << " and "
-                     << 2 * decoder.layers.size();
+      return error() << "expects one 'present' output per 'past_key_values' input, but got " << presents.size()
+                     << " and " << 2 * decoder.layers.size();
     return readShapes();
   }
 
@@ -148,9 +149,10 @@ private:
       auto concat = dyn_cast<tensor::ConcatOp>(user);
       if (!concat || concat.getDim() != 2 || concat.getInputs().size() != 2 || concat.getInputs()[0] != past ||
           !past.hasOneUse())
-        return user->emitError() << "expects '" << name
-                                 << "' to be used once, as the first part of a 'tensor.concat' along dimension 2, but got '"
-                                 << user->getName() << "'";
+        return user->emitError()
+               << "expects '" << name
+               << "' to be used once, as the first part of a 'tensor.concat' along dimension 2, but got '"
+               << user->getName() << "'";
       (isKey ? layer.key : layer.value) = concat;
     }
     tensor::ConcatOp concat = isKey ? layer.key : layer.value;
@@ -185,10 +187,12 @@ private:
       for (OpOperand &use : concat->getUses()) {
         Operation *user = use.getOwner();
         auto attention = dyn_cast<AttentionOp>(user);
-        if (user == terminator() && use.getOperandNumber() == (concat == layer.key ? layer.presentKey : layer.presentValue))
+        if (user == terminator() &&
+            use.getOperandNumber() == (concat == layer.key ? layer.presentKey : layer.presentValue))
           continue;
-        if (!attention || attention.getKey() != layer.key.getResult() || attention.getValue() != layer.value.getResult() ||
-            attention.getQuery() == concat.getResult() || attention.getStart())
+        if (!attention || attention.getKey() != layer.key.getResult() ||
+            attention.getValue() != layer.value.getResult() || attention.getQuery() == concat.getResult() ||
+            attention.getStart())
           return user->emitError() << "expects the cache of layer " << layer.number
                                    << " to be read only by 'ingot.attention' as its keys and values, but got '"
                                    << user->getName() << "'";
@@ -233,8 +237,8 @@ private:
         AttentionOp op = use.op;
         auto query = cast<RankedTensorType>(op.getQuery().getType());
         if (query.getDimSize(1) != decoder.rows)
-          return op.emitError() << "expects attention over the cache with a row per token, " << decoder.rows << ", but got "
-                                << query.getDimSize(1);
+          return op.emitError() << "expects attention over the cache with a row per token, " << decoder.rows
+                                << ", but got " << query.getDimSize(1);
         use.causal = op.getCausal() || decoder.rows == 1;
         if (!op.getBias())
           continue;
@@ -265,8 +269,9 @@ private:
         return WalkResult::advance();
       for (auto [i, position] : llvm::enumerate(constant->ints()))
         if (position != decoder.past + static_cast<int64_t>(i) % decoder.rows) {
-          rope.emitError() << "expects positions from 'position_ids', or the past's length and up, but got the constant "
-                           << position;
+          rope.emitError()
+              << "expects positions from 'position_ids', or the past's length and up, but got the constant "
+              << position;
           return WalkResult::interrupt();
         }
       decoder.constantPositions.push_back(&rope.getPositionsMutable());

@@ -18,15 +18,13 @@ struct CachedAttention {
 /// One layer's past and present.
 struct CacheLayer {
   int64_t number = 0;
-  mlir::BlockArgument pastKey, pastValue;   // [batch, kv_heads, past, d]
-  mlir::tensor::ConcatOp key, value;        // past, then the new rows: [batch, kv_heads, max_seq, d]
+  mlir::BlockArgument pastKey, pastValue;    // [batch, kv_heads, past, d]
+  mlir::tensor::ConcatOp key, value;         // past, then the new rows: [batch, kv_heads, max_seq, d]
   unsigned presentKey = 0, presentValue = 0; // numbers of results
   mlir::SmallVector<CachedAttention> attentions;
 
   /// The later one of the two concatenations.
-  mlir::Operation *last() {
-    return key->isBeforeInBlock(value) ? value.getOperation() : key.getOperation();
-  }
+  mlir::Operation *last() { return key->isBeforeInBlock(value) ? value.getOperation() : key.getOperation(); }
 };
 
 /// An entry with past and present.

@@ -109,10 +109,9 @@ private:
       AttentionOp op = use.op;
       b.setInsertionPoint(op);
       Value keys = page(b, op.getLoc(), next, layer.number, 0), values = page(b, op.getLoc(), next, layer.number, 1);
-      auto replacement =
-          AttentionOp::create(b, op.getLoc(), op.getOut().getType(), op.getLse() ? op.getLse().getType() : Type(),
-                              op.getQuery(), keys, values, start, count, Value(),
-                              use.causal ? b.getUnitAttr() : UnitAttr(), op.getScaleAttr());
+      auto replacement = AttentionOp::create(
+          b, op.getLoc(), op.getOut().getType(), op.getLse() ? op.getLse().getType() : Type(), op.getQuery(), keys,
+          values, start, count, Value(), use.causal ? b.getUnitAttr() : UnitAttr(), op.getScaleAttr());
       op->replaceAllUsesWith(replacement->getResults());
       op->erase();
     }

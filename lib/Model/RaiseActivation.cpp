@@ -140,7 +140,8 @@ Value model::raiseSoftmax(OpBuilder &b, Operation *root) {
     // Subtracting the maximum changes nothing, nor would any other number per row.
     Value input = exp.getOperand();
     if (auto sub = input.getDefiningOp<arith::SubFOp>())
-      if (isRowReduction(operandTerm(termOf(input), sub.getRhs()), ReduceKind::Max, termOf(sub.getLhs()), type.getShape()))
+      if (isRowReduction(operandTerm(termOf(input), sub.getRhs()), ReduceKind::Max, termOf(sub.getLhs()),
+                         type.getShape()))
         input = sub.getLhs();
     return SoftmaxOp::create(b, root->getLoc(), type, input);
   }

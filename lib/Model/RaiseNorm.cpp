@@ -15,17 +15,17 @@ namespace {
 
 /// A mean over the last dimension: `factor * reduce`, the reduction seen as an atom.
 struct Mean {
-  Term reduce;        // result of ingot.reduce
-  double factor = 1;  // 1 for a mean, 1 / n for a sum
-  Value input;        // what is averaged, of the formula's shape
+  Term reduce;       // result of ingot.reduce
+  double factor = 1; // 1 for a mean, 1 / n for a sum
+  Value input;       // what is averaged, of the formula's shape
 };
 
 /// What a norm divides by: sqrt(mean(square of the centred input) + eps).
 struct Statistic {
-  Term root;              // sqrt or reciprocal square root, as an atom
-  bool isReciprocal;      // of the square root
+  Term root;         // sqrt or reciprocal square root, as an atom
+  bool isReciprocal; // of the square root
   double eps;
-  Value input;            // before centring
+  Value input;                // before centring
   std::optional<Mean> centre; // LayerNorm: the mean that was subtracted
 };
 
@@ -124,8 +124,8 @@ bool isParameter(Value value, unsigned depth = 4) {
     unsigned number = argument.getArgNumber();
     return func && !func.getArgAttr(number, IngotDialect::kInput) && !func.getArgAttr(number, IngotDialect::kState);
   }
-  return depth > 0 &&
-         llvm::all_of(value.getDefiningOp()->getOperands(), [&](Value operand) { return isParameter(operand, depth - 1); });
+  return depth > 0 && llvm::all_of(value.getDefiningOp()->getOperands(),
+                                   [&](Value operand) { return isParameter(operand, depth - 1); });
 }
 
 /// A parameter that differs along the last dimension at most: what a scale or bias can be. With a single row every
@@ -217,7 +217,8 @@ Value model::raiseNorm(OpBuilder &b, Operation *root) {
   unsigned known = statistic->centre ? 3 : 2, rows = atoms.size() - known;
   auto row = [&](unsigned i) { return Rational::atom(known + i); };
   auto build = [&](Value scale, std::optional<unsigned> bias) {
-    return buildNorm(b, root, *statistic, scale, bias ? rowOperand(b, root->getLoc(), atoms[known + *bias], space) : Value());
+    return buildNorm(b, root, *statistic, scale,
+                     bias ? rowOperand(b, root->getLoc(), atoms[known + *bias], space) : Value());
   };
   if (rows == 0 && formula->value == formula->normalized) {
     auto one = DenseElementsAttr::get(RankedTensorType::get({space.back()}, type.getElementType()),

@@ -27,7 +27,8 @@ struct MergeTransposes : OpRewritePattern<TransposeOp> {
     auto inner = op.getInput().getDefiningOp<TransposeOp>();
     if (!inner)
       return failure();
-    auto permutation = llvm::map_to_vector(op.getPermutation(), [&](int64_t dim) { return inner.getPermutation()[dim]; });
+    auto permutation =
+        llvm::map_to_vector(op.getPermutation(), [&](int64_t dim) { return inner.getPermutation()[dim]; });
     rewriter.replaceOpWithNewOp<TransposeOp>(op, inner.getInput(), permutation);
     return success();
   }

@@ -242,7 +242,8 @@ static std::optional<SmallVector<int64_t>> orderOf(const Term &term, ArrayRef<in
   return order;
 }
 
-Value model::materialize(OpBuilder &b, Location loc, const Term &term, ArrayRef<int64_t> dims, ArrayRef<int64_t> space) {
+Value model::materialize(OpBuilder &b, Location loc, const Term &term, ArrayRef<int64_t> dims,
+                         ArrayRef<int64_t> space) {
   auto order = orderOf(term, dims);
   if (!order)
     return {};

@@ -32,10 +32,7 @@ struct Term {
   bool operator==(const Term &other) const { return value == other.value && access == other.access; }
   /// Whether the term's elements differ along dimension `dim` of the space.
   bool variesAlong(int64_t dim) const;
-  template <typename Op>
-  Op getDefiningOp() const {
-    return value.getDefiningOp<Op>();
-  }
+  template <typename Op> Op getDefiningOp() const { return value.getDefiningOp<Op>(); }
 };
 
 inline mlir::RankedTensorType tensorType(mlir::Value value) {

@@ -168,3 +168,23 @@ func.func @wrong_contraction(%q: tensor<3x8xf32>, %k: tensor<3x8xf32>) -> tensor
   %o = ingot.dot %p, %k contract [0] x [0] : (tensor<3x3xf32>, tensor<3x8xf32>) -> tensor<3x8xf32>
   return %o : tensor<3x8xf32>
 }
+
+// -----
+
+// Half of the scale on the queries, half on the keys behind a transpose: as scaled_dot_product_attention is exported.
+// CHECK-LABEL: func @split_scale
+// CHECK-NOT: arith.mulf
+// CHECK: ingot.attention %{{.*}}, %arg1, %arg1 scale 2.500000e-01 : (tensor<1x2x4x8xf32>, tensor<1x2x3x8xf32>, tensor<1x2x3x8xf32>)
+func.func @split_scale(%q: tensor<1x4x2x8xf32>, %k: tensor<1x2x3x8xf32>) -> tensor<1x4x2x8xf32> {
+  %hq = arith.constant dense<0.5> : tensor<1x4x2x8xf32>
+  %hk = arith.constant dense<0.5> : tensor<1x4x8x3xf32>
+  %k1 = ingot.broadcast %k dims [0, 1, 3, 4] : tensor<1x2x3x8xf32> -> tensor<1x2x2x3x8xf32>
+  %k2 = tensor.collapse_shape %k1 [[0], [1, 2], [3], [4]] : tensor<1x2x2x3x8xf32> into tensor<1x4x3x8xf32>
+  %kt = ingot.transpose %k2 permutation [0, 1, 3, 2] : (tensor<1x4x3x8xf32>) -> tensor<1x4x8x3xf32>
+  %ks = arith.mulf %kt, %hk : tensor<1x4x8x3xf32>
+  %qs = arith.mulf %hq, %q : tensor<1x4x2x8xf32>
+  %s = ingot.dot %qs, %ks batch [0, 1] x [0, 1] contract [3] x [2] : (tensor<1x4x2x8xf32>, tensor<1x4x8x3xf32>) -> tensor<1x4x2x3xf32>
+  %p = ingot.softmax %s : tensor<1x4x2x3xf32>
+  %o = ingot.dot %p, %k2 batch [0, 1] x [0, 1] contract [3] x [2] : (tensor<1x4x2x3xf32>, tensor<1x4x3x8xf32>) -> tensor<1x4x2x8xf32>
+  return %o : tensor<1x4x2x8xf32>
+}
