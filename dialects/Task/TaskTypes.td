@@ -28,7 +28,7 @@ def Task_AccessAttr : Task_Attr<"Access", "access"> {
   }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$buffer, "::mlir::AffineMap":$offsets,
       ArrayRefParameter<"int64_t">:$sizes, "bool":$stream);
-  let assemblyFormat = "`<` $buffer `,` $offsets `,` `[` $sizes `]` `,` $stream `>`";
+  let hasCustomAssemblyFormat = 1;
 }
 
 def Task_EventRefAttr : Task_Attr<"EventRef", "event_ref"> {
@@ -48,7 +48,7 @@ def Task_ArgumentAttr : Task_Attr<"Argument", "argument"> {
     without a buffer, the integer constant in `leading` (`3 : index`).
   }];
   let parameters = (ins "::mlir::FlatSymbolRefAttr":$buffer, ArrayRefParameter<"int64_t">:$leading);
-  let assemblyFormat = "`<` $buffer `,` `[` $leading `]` `>`";
+  let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     bool isInteger() const { return !getBuffer(); }
   }];

@@ -58,7 +58,7 @@ int64_t panelWidth(int64_t extent, int64_t unit, int64_t limit) {
   auto waste = [](int64_t width) { return static_cast<double>(llvm::alignTo(width, 16)) / width; };
   int64_t best = 1;
   for (int64_t width = 1; width <= std::min(unit, limit); ++width) {
-    if (unit % width != 0 || (extent / width < 4 && extent >= 16))
+    if (unit % width != 0 || (unit == extent && extent >= 16 && extent / width < 4))
       continue;
     if (waste(width) <= waste(best))
       best = width;

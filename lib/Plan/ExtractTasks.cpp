@@ -167,7 +167,7 @@ private:
                                   << "': expects every value to be updated in place";
     });
     for (Operation &op : func.getBody().front().without_terminator())
-      if (!isa<scf::ForallOp, memref::AllocOp>(op) && !op.hasTrait<OpTrait::ConstantLike>())
+      if (!isa<scf::ForallOp, memref::AllocOp, memref::CopyOp>(op) && !op.hasTrait<OpTrait::ConstantLike>())
         result = op.emitOpError() << "is left between kernels of entry '" << func.getSymName() << "'";
     return result;
   }

@@ -64,6 +64,11 @@ struct PlanPipelineOptions : PassPipelineOptions<PlanPipelineOptions> {
 
 void ingot::registerPlanPasses() {
   registerIngotPlanPasses();
+  PassPipelineRegistration<>("ingot-canonicalize-kernels", "canonicalize and CSE, keeping grids of one task",
+                             [](OpPassManager &manager) {
+                               manager.addPass(createKernelCanonicalizer());
+                               manager.addPass(createCSEPass());
+                             });
   PassPipelineRegistration<PlanPipelineOptions>(
       "ingot-plan-pipeline", "from tensor programs to verified task programs",
       [](OpPassManager &manager, const PlanPipelineOptions &options) {

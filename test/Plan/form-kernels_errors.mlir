@@ -1,0 +1,38 @@
+// RUN: ingot-opt --ingot-form-kernels --split-input-file --verify-diagnostics %s
+
+func.func @calls(%x: tensor<4xf32> {ingot.input = "x"}) -> (tensor<4xi32> {ingot.output = "y"}) {
+  // expected-error @+1 {{'func.call' op is not supported in kernels yet}}
+  %y = func.call @other(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @+1 {{'tensor.bitcast' op is not supported in kernels yet}}
+  %s = tensor.bitcast %y : tensor<4xf32> to tensor<4xi32>
+  return %s : tensor<4xi32>
+}
+func.func private @other(tensor<4xf32>) -> tensor<4xf32>
+
+// -----
+
+func.func @dynamic(%x: tensor<?xf32> {ingot.input = "x"}) -> (tensor<?xf32> {ingot.output = "y"}) {
+  // expected-error @+1 {{expects tensors of static shape in kernels, but got 'tensor<?xf32>'}}
+  %y = math.exp %x : tensor<?xf32>
+  return %y : tensor<?xf32>
+}
+
+// -----
+
+func.func @lse(%q: tensor<1x1x1x8xf32> {ingot.input = "q"}, %k: tensor<1x1x4x8xf32> {ingot.input = "k"})
+    -> (tensor<1x1x1x8xf32> {ingot.output = "o"}, tensor<1x1x1xf32> {ingot.output = "lse"}) {
+  // expected-error @+1 {{'ingot.attention' op with 2 results is not supported in kernels yet}}
+  %o, %l = ingot.attention %q, %k, %k scale 1.0
+      : (tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> (tensor<1x1x1x8xf32>, tensor<1x1x1xf32>)
+  return %o, %l : tensor<1x1x1x8xf32>, tensor<1x1x1xf32>
+}
+
+// -----
+
+func.func @constants(%x: tensor<2xf32> {ingot.input = "x"}) -> (tensor<2xf32> {ingot.output = "y"}) {
+  // A constant that is no splat must be a parameter (ingot-hoist-constants).
+  // expected-error @+1 {{'arith.constant' op is not supported in kernels yet}}
+  %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %y = arith.addf %x, %c : tensor<2xf32>
+  return %y : tensor<2xf32>
+}
