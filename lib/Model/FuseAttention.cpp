@@ -184,6 +184,7 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
   }
 
   void runOnOperation() override {
+    classified.clear();
     for (Block &block : getOperation().getBlocks())
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block.getOperations()))) {
         if (isOpTriviallyDead(&op)) {
@@ -218,15 +219,23 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
     return {};
   }
 
+  /// What a mask shows. All layers have one mask as a rule, and looking at it takes time.
+  Visibility visibilityOf(const Mask &mask, ArrayRef<int64_t> space) {
+    for (const auto &[knownMask, knownSpace, visibility] : classified)
+      if (knownMask == mask && ArrayRef<int64_t>(knownSpace) == space)
+        return visibility;
+    int64_t rank = static_cast<int64_t>(space.size());
+    Visibility visibility = classify(mask, rank - 2, rank - 1, space, KnownValues(), finiteMasks);
+    classified.emplace_back(mask, llvm::to_vector(space), visibility);
+    return visibility;
+  }
+
   /// What the masks leave to do: `causal`, and a bias of rank 4 for the rest. Failure if a mask has no exact form.
   LogicalResult readMasks(OpBuilder &b, Location loc, Scores &scores, bool &causal, Value &bias) {
     auto type = tensorType(scores.dot.getResult());
     ArrayRef<int64_t> space = type.getShape();
-    int64_t rank = type.getRank();
     for (const Bias &each : scores.biases) {
-      Visibility visibility = each.factor > 0
-                                  ? classify(each.mask, rank - 2, rank - 1, space, KnownValues(), finiteMasks)
-                                  : Visibility::Other;
+      Visibility visibility = each.factor > 0 ? visibilityOf(each.mask, space) : Visibility::Other;
       causal |= visibility == Visibility::Causal;
       if (visibility != Visibility::Other)
         continue;
@@ -307,6 +316,8 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
     Value out = transposeTo(b, loc, attention.getOut(), order);
     return reshapeTo(b, loc, out, tensorType(root.getResult()).getShape());
   }
+
+  std::vector<std::tuple<Mask, SmallVector<int64_t>, Visibility>> classified;
 };
 
 } // namespace

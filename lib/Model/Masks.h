@@ -18,6 +18,9 @@ struct Mask {
   bool shown = true;
   /// What a hidden score becomes, or is changed by, when the mask is boolean.
   double hiddenValue = 0;
+  bool operator==(const Mask &other) const {
+    return term == other.term && additive == other.additive && shown == other.shown && hiddenValue == other.hiddenValue;
+  }
 };
 
 /// Numbers at or below this hide a score, if finite masks may: exp of anything smaller than -104 is 0 in float32, so
