@@ -153,7 +153,8 @@ Array Array::restrided(ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) const
 }
 
 std::optional<Array> Array::reshapedView(ArrayRef<int64_t> shape) const {
-  // Runs of dimensions that are contiguous with each other, from the innermost; then each new dimension must lie in one.
+  // Runs of dimensions that are contiguous with each other, from the innermost; then each new dimension must lie in
+  // one.
   Shape strides(shape.size(), 0);
   int64_t from = rank() - 1;
   int64_t to = static_cast<int64_t>(shape.size()) - 1;

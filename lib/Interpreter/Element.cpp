@@ -24,12 +24,18 @@ std::optional<Element> ingot::interpreter::elementOf(mlir::Type type) {
     return Element::index;
   if (auto integer = mlir::dyn_cast<mlir::IntegerType>(type)) {
     switch (integer.getWidth()) {
-    case 1: return Element::i1;
-    case 8: return Element::i8;
-    case 16: return Element::i16;
-    case 32: return Element::i32;
-    case 64: return Element::i64;
-    default: return std::nullopt;
+    case 1:
+      return Element::i1;
+    case 8:
+      return Element::i8;
+    case 16:
+      return Element::i16;
+    case 32:
+      return Element::i32;
+    case 64:
+      return Element::i64;
+    default:
+      return std::nullopt;
     }
   }
   if (type.isF16())
@@ -55,20 +61,29 @@ static double roundShort(double value, int mantissa, int minExponent, double lar
 
 double ingot::interpreter::roundTo(Element element, double value) {
   switch (element) {
-  case Element::f32: return static_cast<float>(value);
-  case Element::f16: return roundShort(value, 10, -14, 65504.0);
-  case Element::bf16: return roundShort(value, 7, -126, 0x1.fep127);
-  default: return value;
+  case Element::f32:
+    return static_cast<float>(value);
+  case Element::f16:
+    return roundShort(value, 10, -14, 65504.0);
+  case Element::bf16:
+    return roundShort(value, 7, -126, 0x1.fep127);
+  default:
+    return value;
   }
 }
 
 int64_t ingot::interpreter::wrapTo(Element element, int64_t value) {
   switch (element) {
-  case Element::i1: return value & 1;
-  case Element::i8: return static_cast<int8_t>(value);
-  case Element::i16: return static_cast<int16_t>(value);
-  case Element::i32: return static_cast<int32_t>(value);
-  default: return value;
+  case Element::i1:
+    return value & 1;
+  case Element::i8:
+    return static_cast<int8_t>(value);
+  case Element::i16:
+    return static_cast<int16_t>(value);
+  case Element::i32:
+    return static_cast<int32_t>(value);
+  default:
+    return value;
   }
 }
 
@@ -77,8 +92,7 @@ uint64_t ingot::interpreter::zeroExtend(Element element, int64_t value) {
   return width >= 64 ? static_cast<uint64_t>(value) : static_cast<uint64_t>(value) & ((uint64_t(1) << width) - 1);
 }
 
-template <typename T>
-static T readAs(const void *bytes) {
+template <typename T> static T readAs(const void *bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(T));
   return value;
@@ -110,20 +124,36 @@ static uint16_t doubleToHalf(double value) {
 Cell ingot::interpreter::loadBytes(Element element, const void *bytes) {
   Cell cell;
   switch (element) {
-  case Element::i1: cell.i = readAs<uint8_t>(bytes) != 0; break;
-  case Element::i8: cell.i = readAs<int8_t>(bytes); break;
-  case Element::i16: cell.i = readAs<int16_t>(bytes); break;
-  case Element::i32: cell.i = readAs<int32_t>(bytes); break;
+  case Element::i1:
+    cell.i = readAs<uint8_t>(bytes) != 0;
+    break;
+  case Element::i8:
+    cell.i = wrapTo(element, readAs<uint8_t>(bytes));
+    break;
+  case Element::i16:
+    cell.i = readAs<int16_t>(bytes);
+    break;
+  case Element::i32:
+    cell.i = readAs<int32_t>(bytes);
+    break;
   case Element::i64:
-  case Element::index: cell.i = readAs<int64_t>(bytes); break;
-  case Element::f16: cell.f = halfToDouble(readAs<uint16_t>(bytes)); break;
+  case Element::index:
+    cell.i = readAs<int64_t>(bytes);
+    break;
+  case Element::f16:
+    cell.f = halfToDouble(readAs<uint16_t>(bytes));
+    break;
   case Element::bf16: {
     uint32_t wide = static_cast<uint32_t>(readAs<uint16_t>(bytes)) << 16;
     cell.f = readAs<float>(&wide);
     break;
   }
-  case Element::f32: cell.f = readAs<float>(bytes); break;
-  case Element::f64: cell.f = readAs<double>(bytes); break;
+  case Element::f32:
+    cell.f = readAs<float>(bytes);
+    break;
+  case Element::f64:
+    cell.f = readAs<double>(bytes);
+    break;
   }
   return cell;
 }
@@ -149,7 +179,9 @@ void ingot::interpreter::storeBytes(Element element, Cell cell, void *bytes) {
     std::memcpy(bytes, &value, 4);
     return;
   }
-  case Element::f64: std::memcpy(bytes, &cell.f, 8); return;
+  case Element::f64:
+    std::memcpy(bytes, &cell.f, 8);
+    return;
   default: {
     int64_t value = wrapTo(element, cell.i);
     std::memcpy(bytes, &value, byteSize(element));

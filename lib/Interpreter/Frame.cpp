@@ -54,8 +54,8 @@ Array Frame::takeForUpdate(OpOperand &operand) {
   Operation *op = operand.getOwner();
   Value value = operand.get();
   auto dead = lastUses.find(op);
-  bool last = dead != lastUses.end() && llvm::is_contained(dead->second, value) &&
-              llvm::count(op->getOperands(), value) == 1;
+  bool last =
+      dead != lastUses.end() && llvm::is_contained(dead->second, value) && llvm::count(op->getOperands(), value) == 1;
   if (last) {
     Array array = std::move(std::get<Array>(values.find(value)->second));
     values.erase(value);
@@ -92,10 +92,16 @@ static LogicalResult checkResults(Operation &op) {
     if (!elementOf(getElementTypeOrSelf(type)))
       return op.emitOpError() << "of type " << type << " cannot be interpreted";
     auto shaped = dyn_cast<ShapedType>(type);
+    if (shaped && !shaped.hasRank())
+      return op.emitOpError() << "of type " << type << " cannot be interpreted";
     uint64_t elements = 1;
-    for (int64_t extent : shaped && shaped.hasRank() ? shaped.getShape() : ArrayRef<int64_t>())
-      if (!ShapedType::isDynamic(extent) && extent != 0 && (elements *= extent) > kMaxElements)
+    for (int64_t extent : shaped ? shaped.getShape() : ArrayRef<int64_t>()) {
+      if (ShapedType::isDynamic(extent) || extent == 0)
+        continue;
+      elements *= static_cast<uint64_t>(extent);
+      if (elements > kMaxElements)
         return op.emitOpError() << "of type " << type << " is too large to be interpreted";
+    }
   }
   return success();
 }

@@ -30,7 +30,7 @@ public:
     logits = findPort(signature.outputs, "logits");
     if (tokens && start && count && logits && tokens->shape.size() == 2 && logits->shape.size() == 3)
       return success();
-    return interpreter.getModule().emitError()
+    return emitError(interpreter.getModule().getLoc())
            << "entry '" << entry << "' is no decoder: expects inputs tokens, start and count, and an output logits";
   }
 
@@ -77,7 +77,7 @@ FailureOr<std::vector<int64_t>> ingot::interpreter::greedyGenerate(Interpreter &
   if (failed(decode.prepare()) || failed(prefill.prepare()))
     return failure();
   if (prompt.empty())
-    return interpreter.getModule().emitError() << "expects a prompt of at least one token";
+    return emitError(interpreter.getModule().getLoc()) << "expects a prompt of at least one token";
   FailureOr<std::vector<double>> logits;
   int64_t position = 0;
   for (ArrayRef<int64_t> rest = prompt; !rest.empty();) {

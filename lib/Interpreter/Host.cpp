@@ -39,7 +39,7 @@ static std::optional<Array> toArray(const std::string &name, const HostTensor &t
 }
 
 struct HostInterpreter::State {
-  explicit State(const DialectRegistry &registry) : context(registry) {}
+  explicit State(const DialectRegistry &registry) : context(registry) { context.printOpOnDiagnostic(false); }
 
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
@@ -83,7 +83,7 @@ std::unique_ptr<HostInterpreter> HostInterpreter::create(const std::string &text
     std::string reason;
     auto array = toArray(param.str(), *tensor, reason);
     if (!array)
-      raw->module->emitError() << "parameter " << reason;
+      emitError(raw->module->getLoc()) << "parameter " << reason;
     return array;
   };
   Options inner{state->options.typed ? Mode::Typed : Mode::Exact, state->options.seed};
@@ -91,7 +91,8 @@ std::unique_ptr<HostInterpreter> HostInterpreter::create(const std::string &text
   return std::unique_ptr<HostInterpreter>(new HostInterpreter(std::move(state)));
 }
 
-std::optional<HostTensors> HostInterpreter::run(const std::string &entry, const HostTensors &inputs, std::string &error) {
+std::optional<HostTensors> HostInterpreter::run(const std::string &entry, const HostTensors &inputs,
+                                                std::string &error) {
   Arrays arrays;
   for (const auto &[name, tensor] : inputs) {
     auto array = toArray(name, tensor, error);

@@ -41,18 +41,18 @@ static FailureOr<Array> fit(Operation *user, const Twine &what, const Array &arr
                             Mode mode) {
   auto element = elementOf(type);
   if (!element)
-    return user->emitError() << what << " of element type " << type << " cannot be interpreted";
+    return emitError(user->getLoc()) << what << " of element type " << type << " cannot be interpreted";
   if (isFloat(array.element()) != isFloat(*element))
-    return user->emitError() << "expects " << what << " of element type " << toString(*element) << ", but got "
-                             << toString(array.element());
+    return emitError(user->getLoc()) << "expects " << what << " of element type " << toString(*element) << ", but got "
+                                     << toString(array.element());
   if (array.shape() != shape)
-    return user->emitError() << "expects " << what << " of shape " << shapeText(shape) << ", but got "
-                             << shapeText(array.shape());
+    return emitError(user->getLoc()) << "expects " << what << " of shape " << shapeText(shape) << ", but got "
+                                     << shapeText(array.shape());
   if (!isFloat(*element) && array.element() != *element)
     for (int64_t value : array.ints())
       if (wrapTo(*element, value) != value)
-        return user->emitError() << "expects " << what << " of element type " << toString(*element) << ", but got "
-                                 << value;
+        return emitError(user->getLoc()) << "expects " << what << " of element type " << toString(*element)
+                                         << ", but got " << value;
   return convertTo(array, *element, mode);
 }
 
@@ -60,7 +60,8 @@ static FailureOr<Array> fit(Operation *user, const Twine &what, const Array &arr
 static Array pack(const Array &logical, PanelsAttr panels) {
   std::vector<int64_t> shape(logical.shape().begin(), logical.shape().end());
   size_t axis = panels.getAxis();
-  Array from = logical.dense(), to = Array::uninitialized(logical.element(), panelShape(shape, axis, panels.getWidth()));
+  Array from = logical.dense(),
+        to = Array::uninitialized(logical.element(), panelShape(shape, axis, panels.getWidth()));
   packPanels(from.data(), to.data(), shape, axis, panels.getWidth(), sizeof(Cell));
   return to;
 }
@@ -88,12 +89,13 @@ FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType 
     else if (provider)
       value = provider(name);
     if (!value)
-      return user->emitError() << "has no value for parameter '" << name << "'";
+      return emitError(user->getLoc()) << "has no value for parameter '" << name << "'";
     // Artifacts keep parameters as they are stored.
     PanelsAttr panels = panelsOf(declared);
     if (panels && value->shape() == ArrayRef<int64_t>(panels.storedShape(declared.getShape())))
       value = unpack(*value, panels, declared.getShape());
-    auto fitted = fit(user, "parameter '" + name + "'", *value, declared.getShape(), declared.getElementType(), options.mode);
+    auto fitted =
+        fit(user, "parameter '" + name + "'", *value, declared.getShape(), declared.getElementType(), options.mode);
     if (failed(fitted))
       return failure();
     params[name] = *fitted;
@@ -102,8 +104,8 @@ FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType 
     return params[name];
   PanelsAttr panels = panelsOf(declared);
   if (!panels || ArrayRef<int64_t>(panels.storedShape(declared.getShape())) != type.getShape())
-    return user->emitError() << "expects parameter '" << name << "' of shape " << shapeText(type.getShape())
-                             << ", but it is declared as " << declared;
+    return emitError(user->getLoc()) << "expects parameter '" << name << "' of shape " << shapeText(type.getShape())
+                                     << ", but it is declared as " << declared;
   std::string key = (name + "\n" + shapeText(type.getShape())).str();
   if (!params.contains(key))
     params[key] = pack(params[name], panels);
@@ -116,7 +118,7 @@ FailureOr<Array> Interpreter::initialState(Operation *user, StringRef name, Shap
     return fit(user, "state '" + name + "'", it->second, type.getShape(), type.getElementType(), options.mode);
   auto element = elementOf(type.getElementType());
   if (!element)
-    return user->emitError() << "state of type " << type << " cannot be interpreted";
+    return emitError(user->getLoc()) << "state of type " << type << " cannot be interpreted";
   auto declaration = module.lookupSymbol<StateOp>(name);
   double init = declaration ? declaration.getInit().convertToDouble() : 0.0;
   Cell cell;
@@ -130,7 +132,7 @@ FailureOr<Array> Interpreter::initialState(Operation *user, StringRef name, Shap
 FailureOr<Array> Interpreter::input(Operation *user, StringRef name, ShapedType type, const Arrays &inputs) {
   auto it = inputs.find(name);
   if (it == inputs.end())
-    return user->emitError() << "expects an input '" << name << "'";
+    return emitError(user->getLoc()) << "expects an input '" << name << "'";
   return fit(user, "input '" + name + "'", it->second, type.getShape(), type.getElementType(), options.mode);
 }
 
@@ -147,7 +149,7 @@ FailureOr<Signature> Interpreter::signatureOf(StringRef entry) {
     return ingot::interpreter::signatureOf(func);
   if (auto program = dyn_cast_or_null<task::ProgramOp>(op))
     return ingot::interpreter::signatureOf(program);
-  return module.emitError() << "has no entry '" << entry << "'";
+  return emitError(module.getLoc()) << "has no entry '" << entry << "'";
 }
 
 FailureOr<Arrays> Interpreter::run(StringRef entry, const Arrays &inputs) {
@@ -157,7 +159,7 @@ FailureOr<Arrays> Interpreter::run(StringRef entry, const Arrays &inputs) {
   Operation *op = module.lookupSymbol(entry);
   for (StringRef name : inputs.keys())
     if (llvm::none_of(signature->inputs, [&](const Port &port) { return port.name == name; }))
-      return op->emitError() << "has no input '" << name << "'";
+      return emitError(op->getLoc()) << "has no input '" << name << "'";
   Arrays before = saveStates();
   auto outputs = isa<func::FuncOp>(op) ? runFunction(*this, cast<func::FuncOp>(op), inputs)
                                        : runProgram(*this, cast<task::ProgramOp>(op), inputs);

@@ -10,14 +10,22 @@ using namespace ingot::interpreter;
 
 static Element fromDType(program::DType dtype) {
   switch (dtype) {
-  case program::DType::i1: return Element::i1;
-  case program::DType::i8: return Element::i8;
-  case program::DType::i32: return Element::i32;
-  case program::DType::i64: return Element::i64;
-  case program::DType::f16: return Element::f16;
-  case program::DType::bf16: return Element::bf16;
-  case program::DType::f32: return Element::f32;
-  case program::DType::f64: return Element::f64;
+  case program::DType::i1:
+    return Element::i1;
+  case program::DType::i8:
+    return Element::i8;
+  case program::DType::i32:
+    return Element::i32;
+  case program::DType::i64:
+    return Element::i64;
+  case program::DType::f16:
+    return Element::f16;
+  case program::DType::bf16:
+    return Element::bf16;
+  case program::DType::f32:
+    return Element::f32;
+  case program::DType::f64:
+    return Element::f64;
   }
   llvm_unreachable("unknown dtype");
 }
@@ -30,8 +38,8 @@ std::optional<ParamProvider> ingot::interpreter::safetensorsParams(StringRef pat
   }
   // The parsed tensors point into the buffer; the provider owns both.
   std::shared_ptr<llvm::MemoryBuffer> file = std::move(*buffer);
-  auto parsed = runtime::Safetensors::parse(
-      {reinterpret_cast<const std::byte *>(file->getBufferStart()), file->getBufferSize()});
+  auto parsed =
+      runtime::Safetensors::parse({reinterpret_cast<const std::byte *>(file->getBufferStart()), file->getBufferSize()});
   if (!parsed.ok()) {
     error = path.str() + ": " + parsed.status().message();
     return std::nullopt;

@@ -57,14 +57,15 @@ FailureOr<Datum> argumentValue(Interpreter &interpreter, func::FuncOp func, unsi
   BoundName bound = argumentBinding(func, index);
   auto shaped = dyn_cast<ShapedType>(type);
   if (shaped && !shaped.hasStaticShape())
-    return func.emitError() << "with argument " << index << " of type " << type << " cannot be interpreted";
+    return emitError(func.getLoc()) << "with argument " << index << " of type " << type << " cannot be interpreted";
   auto toDatum = [](FailureOr<Array> array) { return failed(array) ? FailureOr<Datum>() : FailureOr<Datum>(*array); };
   if (!shaped) {
     auto array = interpreter.input(func, bound.name, RankedTensorType::get({}, type), inputs);
     return failed(array) ? FailureOr<Datum>() : FailureOr<Datum>(Scalar{array->element(), array->flat(0)});
   }
   switch (bound.binding) {
-  case Binding::Param: return toDatum(interpreter.param(func, bound.name, shaped));
+  case Binding::Param:
+    return toDatum(interpreter.param(func, bound.name, shaped));
   case Binding::State: {
     auto array = interpreter.initialState(func, bound.name, shaped);
     // Memrefs are written in place; the state before the step must stay as it was.
@@ -72,8 +73,10 @@ FailureOr<Datum> argumentValue(Interpreter &interpreter, func::FuncOp func, unsi
       return Datum(array->clone());
     return toDatum(array);
   }
-  case Binding::Input: return toDatum(interpreter.input(func, bound.name, shaped, inputs));
-  case Binding::Output: return Datum(Array::uninitialized(*elementOf(shaped.getElementType()), shaped.getShape()));
+  case Binding::Input:
+    return toDatum(interpreter.input(func, bound.name, shaped, inputs));
+  case Binding::Output:
+    return Datum(Array::uninitialized(*elementOf(shaped.getElementType()), shaped.getShape()));
   }
   llvm_unreachable("unknown binding");
 }
@@ -124,7 +127,7 @@ Signature ingot::interpreter::signatureOf(func::FuncOp func) {
 
 FailureOr<Arrays> ingot::interpreter::runFunction(Interpreter &interpreter, func::FuncOp func, const Arrays &inputs) {
   if (!func.getBody().hasOneBlock())
-    return func.emitError() << "'" << func.getSymName() << "' has not one block and cannot be interpreted";
+    return emitError(func.getLoc()) << "'" << func.getSymName() << "' has not one block and cannot be interpreted";
   SmallVector<Datum> arguments;
   for (unsigned i = 0; i < func.getNumArguments(); ++i) {
     auto value = argumentValue(interpreter, func, i, inputs);

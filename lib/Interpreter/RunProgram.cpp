@@ -1,6 +1,6 @@
 // Entries that are task programs: buffers are bound by name, tasks run atomically in one legal order.
 #include "lib/Interpreter/Executors.h"
-#include "lib/Interpreter/TaskOrder.h"
+#include "lib/Interpreter/TaskGuard.h"
 
 #include <numeric>
 
@@ -72,15 +72,19 @@ private:
   FailureOr<Array> valueOf(task::BufferOp buffer, const Arrays &inputs) {
     MemRefType type = buffer.getMemRefType();
     switch (buffer.getKind()) {
-    case task::BufferKind::Param: return interpreter.param(buffer, modelName(buffer), type);
-    case task::BufferKind::Input: return interpreter.input(buffer, modelName(buffer), type, inputs);
+    case task::BufferKind::Param:
+      return interpreter.param(buffer, modelName(buffer), type);
+    case task::BufferKind::Input:
+      return interpreter.input(buffer, modelName(buffer), type, inputs);
     case task::BufferKind::State: {
       // A copy: an aborted step leaves the state as it was.
       auto state = interpreter.initialState(buffer, modelName(buffer), type);
       return failed(state) ? state : FailureOr<Array>(state->clone());
     }
-    case task::BufferKind::Output: return Array::uninitialized(elementOfBuffer(buffer), type.getShape());
-    case task::BufferKind::Scratch: break;
+    case task::BufferKind::Output:
+      return Array::uninitialized(elementOfBuffer(buffer), type.getShape());
+    case task::BufferKind::Scratch:
+      break;
     }
     Element element = elementOfBuffer(buffer);
     if (!buffer.getOffset())
@@ -90,9 +94,14 @@ private:
   }
 
   LogicalResult runTask(TaskRef task) {
-    auto body = SymbolTable::lookupNearestSymbolFrom<task::BodyOp>(program, task.launch.getBodyAttr());
-    if (!body)
-      body = dyn_cast_or_null<task::BodyOp>(SymbolTable::lookupSymbolIn(program, task.launch.getBodyAttr()));
+    if (!interpreter.getOptions().checkAccesses)
+      return runBody(task, buffers);
+    TaskGuard guard(task, buffers);
+    return failure(failed(guard.prepare()) || failed(runBody(task, guard.copies())) || failed(guard.finish()));
+  }
+
+  LogicalResult runBody(TaskRef task, llvm::StringMap<Array> &memory) {
+    auto body = cast<task::BodyOp>(SymbolTable::lookupSymbolIn(program, task.launch.getBodyAttr()));
     SmallVector<Datum> arguments;
     auto addIndex = [&](int64_t value) {
       Cell cell;
@@ -105,11 +114,11 @@ private:
       if (argument.isInteger())
         addIndex(argument.getLeading().front());
       else
-        arguments.push_back(leading(buffers[argument.getBuffer().getValue()], argument.getLeading()));
+        arguments.push_back(leading(memory[argument.getBuffer().getValue()], argument.getLeading()));
     }
     if (succeeded(frame.run(body.getBody().front(), arguments)))
       return success();
-    return task.launch.emitError() << "failed in task " << nameOf(task);
+    return emitError(task.launch.getLoc()) << "failed in task " << nameOf(task);
   }
 
   /// The sub-buffer with its leading indices fixed.

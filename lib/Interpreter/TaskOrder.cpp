@@ -59,7 +59,7 @@ LogicalResult TaskOrder::readSchedule(task::ScheduleOp schedule) {
       for (int64_t task = range.getEnd(); task-- > range.getBegin();) {
         auto mark = seen[range.getLaunch().getValue()][task];
         if (mark)
-          return schedule.emitError() << "holds task " << nameOf({group.launch, task}) << " twice";
+          return emitError(schedule.getLoc()) << "holds task " << nameOf({group.launch, task}) << " twice";
         mark = true;
         group.tasks.push_back(task);
       }
@@ -70,7 +70,7 @@ LogicalResult TaskOrder::readSchedule(task::ScheduleOp schedule) {
   for (auto launch : program.getOps<task::LaunchOp>())
     for (auto [task, mark] : llvm::enumerate(seen[launch.getSymName()]))
       if (!mark)
-        return schedule.emitError() << "lacks task " << nameOf({launch, static_cast<int64_t>(task)});
+        return emitError(schedule.getLoc()) << "lacks task " << nameOf({launch, static_cast<int64_t>(task)});
   return success();
 }
 
@@ -144,8 +144,8 @@ FailureOr<TaskRef> TaskOrder::next() {
 }
 
 LogicalResult TaskOrder::reportDeadlock() {
-  InFlightDiagnostic diag = program.emitError() << "deadlock in @" << program.getSymName() << ": " << remaining
-                                                << " tasks are left and none can run";
+  InFlightDiagnostic diag = emitError(program.getLoc()) << "deadlock in @" << program.getSymName() << ": " << remaining
+                                                        << " tasks are left and none can run";
   for (auto [number, queue] : llvm::enumerate(queues)) {
     if (queue.empty())
       continue;
@@ -155,8 +155,7 @@ LogicalResult TaskOrder::reportDeadlock() {
       continue;
     diag.attachNote(task.launch.getLoc())
         << "worker " << number << ": " << nameOf(task) << " waits for " << (*missing)->getEvent() << ", which has "
-        << *counterOf(task, **missing) << " of " << signalsOf(**missing)
-        << " signals";
+        << *counterOf(task, **missing) << " of " << signalsOf(**missing) << " signals";
   }
   return failure();
 }

@@ -35,10 +35,13 @@ struct Flags {
   cl::opt<uint64_t> compareSeed{"compare-seed", cl::desc("Order of tasks in the second file"), cl::init(1),
                                 cl::cat(category)};
   cl::opt<double> tolerance{"tolerance", cl::desc("Largest absolute difference"), cl::init(0), cl::cat(category)};
+  cl::opt<bool> accesses{"check-accesses", cl::desc("Hold tasks to the accesses they declare"), cl::cat(category)};
   cl::opt<bool> states{"print-states", cl::desc("Print states as well"), cl::cat(category)};
   cl::opt<unsigned> generate{"generate", cl::desc("Tokens to generate greedily"), cl::init(0), cl::cat(category)};
   cl::list<int64_t> tokens{"tokens", cl::desc("Prompt for --generate"), cl::CommaSeparated, cl::cat(category)};
   cl::opt<std::string> prefill{"prefill", cl::desc("Entry for the prompt"), cl::cat(category)};
+  cl::opt<std::string> logits{"logits", cl::desc("File for the logits of --generate, as raw float64"),
+                              cl::cat(category)};
 };
 
 /// A parsed file and its interpreter.
@@ -75,7 +78,7 @@ Loaded load(mlir::MLIRContext &context, StringRef path, const Flags &flags, uint
     }
     provider = *file;
   }
-  Options options{flags.mode == "typed" ? Mode::Typed : Mode::Exact, seed};
+  Options options{flags.mode == "typed" ? Mode::Typed : Mode::Exact, seed, flags.accesses};
   loaded.interpreter = std::make_unique<Interpreter>(*loaded.module, options, provider);
   return loaded;
 }
@@ -110,11 +113,29 @@ std::optional<Arrays> inputsOf(const Signature &signature, const Flags &flags, u
   return inputs;
 }
 
+bool writeLogits(const std::string &path, ArrayRef<double> logits) {
+  if (path.empty())
+    return true;
+  std::error_code error;
+  raw_fd_ostream file(path, error);
+  if (!error) {
+    file.write(reinterpret_cast<const char *>(logits.data()), logits.size() * sizeof(double));
+    file.close();
+    error = file.error();
+    file.clear_error();
+  }
+  if (error)
+    errs() << "ingot-interpret: cannot write '" << path << "': " << error.message() << '\n';
+  return !error;
+}
+
 int generate(Interpreter &interpreter, const Flags &flags) {
   DecoderEntries entries{flags.entry, flags.prefill};
   SmallVector<int64_t> prompt(flags.tokens.begin(), flags.tokens.end());
-  auto tokens = greedyGenerate(interpreter, entries, prompt, flags.generate);
-  if (mlir::failed(tokens))
+  std::vector<double> logits;
+  auto keep = [&](ArrayRef<double> row) { logits.insert(logits.end(), row.begin(), row.end()); };
+  auto tokens = greedyGenerate(interpreter, entries, prompt, flags.generate, keep);
+  if (mlir::failed(tokens) || !writeLogits(flags.logits, logits))
     return 1;
   interleave(*tokens, outs(), " ");
   outs() << '\n';
@@ -174,6 +195,7 @@ int main(int argc, char **argv) {
   ingot::registerDialects(registry);
   registerInterpreterModels(registry);
   mlir::MLIRContext context(registry);
+  context.printOpOnDiagnostic(false);
   // Shows the line of each message; files are opened when a message points into them.
   SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler handler(sources, &context);

@@ -41,8 +41,7 @@ public:
   uint64_t below(uint64_t bound) { return next() % bound; }
   /// In [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-  template <typename T>
-  void shuffle(std::vector<T> &items) {
+  template <typename T> void shuffle(std::vector<T> &items) {
     for (size_t i = items.size(); i > 1; --i)
       std::swap(items[i - 1], items[below(i)]);
   }
@@ -71,7 +70,8 @@ public:
   /// A constant, or the value of an index operand.
   int64_t integer(mlir::OpFoldResult value) const;
   llvm::SmallVector<int64_t> integers(llvm::ArrayRef<mlir::OpFoldResult> values) const;
-  /// Cells of a tensor that the current op may overwrite: the tensor itself when nobody uses it afterwards, else a copy.
+  /// Cells of a tensor that the current op may overwrite: the tensor itself when nobody uses it afterwards, else a
+  /// copy.
   Array takeForUpdate(mlir::OpOperand &operand);
 
   void set(mlir::Value value, Datum datum) { values[value] = std::move(datum); }

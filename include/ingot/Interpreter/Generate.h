@@ -17,8 +17,8 @@ struct DecoderEntries {
 using LogitsCallback = std::function<void(llvm::ArrayRef<double>)>;
 
 /// Feeds `prompt` (at least one token, positions from 0), then `count` times the token of the largest logit, the lowest
-/// number among equals. Returns these `count` tokens; `onLogits` sees the logits each was chosen from. Sequence 0 of the
-/// batch carries the text, the others repeat it. States are not reset first. Failures are diagnostics.
+/// number among equals. Returns these `count` tokens; `onLogits` sees the logits each was chosen from. Sequence 0 of
+/// the batch carries the text, the others repeat it. States are not reset first. Failures are diagnostics.
 mlir::FailureOr<std::vector<int64_t>> greedyGenerate(Interpreter &interpreter, const DecoderEntries &entries,
                                                      llvm::ArrayRef<int64_t> prompt, int64_t count,
                                                      const LogitsCallback &onLogits = {});

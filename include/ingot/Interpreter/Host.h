@@ -48,7 +48,8 @@ private:
   std::unique_ptr<State> state;
 };
 
-/// One step of `entry` from the initial states, for command lines: messages go to stderr. Returns the exit code, 0 or 1.
+/// One step of `entry` from the initial states, for command lines: messages go to stderr. Returns the exit code, 0
+/// or 1.
 int interpretMain(const std::string &text, const std::string &name, const std::string &entry, HostOptions options,
                   const HostTensors &inputs, HostTensors &outputs);
 

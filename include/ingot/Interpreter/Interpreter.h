@@ -16,10 +16,13 @@ struct Options {
   Mode mode = Mode::Exact;
   /// Orders the tasks of foralls and of task programs, wherever the program leaves it open.
   uint64_t seed = 0;
+  /// Task programs: run each task on copies that hold only what its launch declares to read, and report writes that it
+  /// does not declare, and certain writes that do not happen or depend on anything else. Slower.
+  bool checkAccesses = false;
 };
 
-/// Gives a parameter's value by name: row-major of the declared logical shape, or in panels as it is stored; nothing when
-/// it has none. Asked once per parameter, and not for those that carry their `value` in the module.
+/// Gives a parameter's value by name: row-major of the declared logical shape, or in panels as it is stored; nothing
+/// when it has none. Asked once per parameter, and not for those that carry their `value` in the module.
 using ParamProvider = std::function<std::optional<Array>(llvm::StringRef name)>;
 
 using Arrays = llvm::StringMap<Array>;
@@ -72,7 +75,8 @@ public:
   /// A state; its cells are not to be written.
   mlir::FailureOr<Array> initialState(mlir::Operation *user, llvm::StringRef name, mlir::ShapedType type);
   /// An input, checked against the type.
-  mlir::FailureOr<Array> input(mlir::Operation *user, llvm::StringRef name, mlir::ShapedType type, const Arrays &inputs);
+  mlir::FailureOr<Array> input(mlir::Operation *user, llvm::StringRef name, mlir::ShapedType type,
+                               const Arrays &inputs);
   void setState(llvm::StringRef name, Array value) { states[name] = std::move(value); }
   Random &getRandom() { return random; }
 

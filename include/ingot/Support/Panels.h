@@ -52,8 +52,8 @@ void forEachPanelPiece(const std::vector<int64_t> &shape, size_t axis, int64_t w
 
 /// Copies a row-major tensor of `shape` into panels of `width` along `axis`. Both buffers hold product(shape) elements
 /// of `elementSize` bytes and do not overlap.
-inline void packPanels(const void *rowMajor, void *panels, const std::vector<int64_t> &shape, size_t axis, int64_t width,
-                       size_t elementSize) {
+inline void packPanels(const void *rowMajor, void *panels, const std::vector<int64_t> &shape, size_t axis,
+                       int64_t width, size_t elementSize) {
   auto *from = static_cast<const char *>(rowMajor);
   auto *to = static_cast<char *>(panels);
   detail::forEachPanelPiece(shape, axis, width, elementSize, [&](size_t row, size_t stored, size_t bytes) {

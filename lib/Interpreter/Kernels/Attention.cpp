@@ -8,8 +8,7 @@ using namespace ingot::interpreter;
 namespace {
 
 /// One call: shapes, and the buffer for the scores of a row.
-template <typename A>
-class Attention {
+template <typename A> class Attention {
 public:
   Attention(const AttentionInputs &in, const Array &out, const Array &lse)
       : in(in), out(out), lse(lse), rows(in.query.shape()[1]), heads(in.query.shape()[2]), depth(in.query.shape()[3]),

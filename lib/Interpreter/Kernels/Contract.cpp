@@ -17,16 +17,14 @@ std::vector<int64_t> offsetsOf(const Contraction &spec, ArrayRef<unsigned> dims,
   return offsets;
 }
 
-template <typename A>
-A get(const Cell &cell) {
+template <typename A> A get(const Cell &cell) {
   if constexpr (std::is_floating_point_v<A>)
     return static_cast<A>(cell.f);
   else
     return static_cast<A>(cell.i);
 }
 
-template <typename A>
-void put(Cell &cell, A value) {
+template <typename A> void put(Cell &cell, A value) {
   if constexpr (std::is_floating_point_v<A>)
     cell.f = value;
   else
@@ -38,7 +36,8 @@ constexpr int64_t kWidth = 8;
 
 template <typename A>
 void sumColumns(const Cell *lhs, const Cell *rhs, const std::vector<int64_t> &lhsSteps,
-                const std::vector<int64_t> &rhsSteps, int64_t lhsColumn, int64_t rhsColumn, int64_t columns, Cell *out) {
+                const std::vector<int64_t> &rhsSteps, int64_t lhsColumn, int64_t rhsColumn, int64_t columns,
+                Cell *out) {
   A sums[kWidth] = {};
   if (columns == kWidth && lhsColumn == 0) {
     for (size_t r = 0; r < lhsSteps.size(); ++r) {
@@ -55,8 +54,7 @@ void sumColumns(const Cell *lhs, const Cell *rhs, const std::vector<int64_t> &lh
     put<A>(out[j], sums[j]);
 }
 
-template <typename A>
-void contractAs(const Contraction &spec, const Array &lhs, const Array &rhs, const Array &out) {
+template <typename A> void contractAs(const Contraction &spec, const Array &lhs, const Array &rhs, const Array &out) {
   ArrayRef<unsigned> rows = spec.parallel;
   int64_t columns = 1, lhsColumn = 0, rhsColumn = 0;
   if (!rows.empty()) {

@@ -9,15 +9,15 @@
 namespace ingot::interpreter {
 
 /// Calls fn(A()) with the type in which floats of `element` accumulate: double, or float where the mode is typed.
-template <typename Fn>
-void withAccumulator(Mode mode, Element element, Fn fn) {
+template <typename Fn> void withAccumulator(Mode mode, Element element, Fn fn) {
   if (mode == Mode::Typed && element != Element::f64)
     fn(float());
   else
     fn(double());
 }
 
-/// A contraction over one iteration space. Strides are per iteration dimension, in cells, 0 where a dimension is absent.
+/// A contraction over one iteration space. Strides are per iteration dimension, in cells, 0 where a dimension is
+/// absent.
 struct Contraction {
   Shape extents, lhsStrides, rhsStrides;
   /// Iteration dimensions of the result, in its order, and those summed over, the first outermost.

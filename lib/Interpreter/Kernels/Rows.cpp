@@ -7,8 +7,7 @@ using namespace ingot::interpreter;
 using llvm::ArrayRef;
 
 /// Calls fn(A(), row of the dense input, row of the output, extent) for each row along the last dimension.
-template <typename Fn>
-static Array forEachRow(Mode mode, const Array &input, Fn fn) {
+template <typename Fn> static Array forEachRow(Mode mode, const Array &input, Fn fn) {
   Array from = input.dense(), out = Array::uninitialized(input.element(), input.shape());
   int64_t extent = input.shape().back();
   withAccumulator(mode, input.element(), [&](auto zero) {
@@ -72,23 +71,31 @@ Array ingot::interpreter::softmax(Mode mode, const Array &input) {
   });
 }
 
+template <typename A> static bool isNaN(A value) {
+  if constexpr (std::is_floating_point_v<A>)
+    return std::isnan(value);
+  return false;
+}
+
 /// Combines with the running value; maximum and minimum propagate NaN, integers wrap.
-template <typename A>
-static A combine(ingot::ReduceKind kind, A running, A value) {
+template <typename A> static A combine(ingot::ReduceKind kind, A running, A value) {
   using Wrapping = std::conditional_t<std::is_integral_v<A>, uint64_t, A>;
   switch (kind) {
   case ingot::ReduceKind::Sum:
-  case ingot::ReduceKind::Mean: return static_cast<A>(static_cast<Wrapping>(running) + static_cast<Wrapping>(value));
-  case ingot::ReduceKind::Product: return static_cast<A>(static_cast<Wrapping>(running) * static_cast<Wrapping>(value));
-  case ingot::ReduceKind::Max: return value > running || value != value ? value : running;
-  case ingot::ReduceKind::Min: return value < running || value != value ? value : running;
+  case ingot::ReduceKind::Mean:
+    return static_cast<A>(static_cast<Wrapping>(running) + static_cast<Wrapping>(value));
+  case ingot::ReduceKind::Product:
+    return static_cast<A>(static_cast<Wrapping>(running) * static_cast<Wrapping>(value));
+  case ingot::ReduceKind::Max:
+    return value > running || isNaN(value) ? value : running;
+  case ingot::ReduceKind::Min:
+    return value < running || isNaN(value) ? value : running;
   }
   llvm_unreachable("unknown reduction");
 }
 
 /// What a reduction over no or before the first element holds.
-template <typename A>
-static A neutral(ingot::ReduceKind kind, Element element) {
+template <typename A> static A neutral(ingot::ReduceKind kind, Element element) {
   bool most = kind == ingot::ReduceKind::Min;
   if (most || kind == ingot::ReduceKind::Max) {
     if constexpr (std::is_floating_point_v<A>)
@@ -129,7 +136,8 @@ Array ingot::interpreter::reduce(Mode mode, ReduceKind kind, const Array &input,
     });
   else
     // Two's complement in 64 bits; wrapping at the end is wrapping at every step.
-    run(int64_t(0), [](Cell cell) { return cell.i; },
+    run(
+        int64_t(0), [](Cell cell) { return cell.i; },
         [&](Cell &cell, int64_t v) { cell.i = wrapTo(input.element(), v); });
   return out;
 }

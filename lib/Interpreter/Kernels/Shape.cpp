@@ -4,8 +4,8 @@
 using namespace ingot::interpreter;
 using llvm::ArrayRef;
 
-Array ingot::interpreter::rope(Mode mode, const Array &input, const Array &cos, const Array &sin, const Array &positions,
-                               bool interleaved) {
+Array ingot::interpreter::rope(Mode mode, const Array &input, const Array &cos, const Array &sin,
+                               const Array &positions, bool interleaved) {
   Array out = input.clone();
   int64_t angles = cos.shape()[1];
   withAccumulator(mode, input.element(), [&](auto zero) {

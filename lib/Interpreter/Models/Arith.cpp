@@ -45,30 +45,45 @@ bool compare(arith::CmpFPredicate predicate, double a, double b) {
   using P = arith::CmpFPredicate;
   bool unordered = std::isnan(a) || std::isnan(b);
   switch (predicate) {
-  case P::AlwaysFalse: return false;
-  case P::OEQ: return a == b;
-  case P::OGT: return a > b;
-  case P::OGE: return a >= b;
-  case P::OLT: return a < b;
-  case P::OLE: return a <= b;
-  case P::ONE: return !unordered && a != b;
-  case P::ORD: return !unordered;
-  case P::UEQ: return unordered || a == b;
-  case P::UGT: return unordered || a > b;
-  case P::UGE: return unordered || a >= b;
-  case P::ULT: return unordered || a < b;
-  case P::ULE: return unordered || a <= b;
-  case P::UNE: return a != b;
-  case P::UNO: return unordered;
-  case P::AlwaysTrue: return true;
+  case P::AlwaysFalse:
+    return false;
+  case P::OEQ:
+    return a == b;
+  case P::OGT:
+    return a > b;
+  case P::OGE:
+    return a >= b;
+  case P::OLT:
+    return a < b;
+  case P::OLE:
+    return a <= b;
+  case P::ONE:
+    return !unordered && a != b;
+  case P::ORD:
+    return !unordered;
+  case P::UEQ:
+    return unordered || a == b;
+  case P::UGT:
+    return unordered || a > b;
+  case P::UGE:
+    return unordered || a >= b;
+  case P::ULT:
+    return unordered || a < b;
+  case P::ULE:
+    return unordered || a <= b;
+  case P::UNE:
+    return a != b;
+  case P::UNO:
+    return unordered;
+  case P::AlwaysTrue:
+    return true;
   }
   llvm_unreachable("unknown predicate");
 }
 
 LogicalResult cmpf(arith::CmpFOp op, Frame &frame) {
-  return elementwise<2>(op, frame, [predicate = op.getPredicate()](Cell a, Cell b) {
-    return intCell(compare(predicate, a.f, b.f));
-  });
+  return elementwise<2>(
+      op, frame, [predicate = op.getPredicate()](Cell a, Cell b) { return intCell(compare(predicate, a.f, b.f)); });
 }
 
 LogicalResult select(arith::SelectOp op, Frame &frame) {
@@ -81,8 +96,7 @@ LogicalResult select(arith::SelectOp op, Frame &frame) {
 }
 
 /// Float to float: `finish` rounds in typed mode, and exact mode keeps the value.
-template <typename Op>
-LogicalResult castFloat(Op op, Frame &frame) {
+template <typename Op> LogicalResult castFloat(Op op, Frame &frame) {
   return elementwise<1>(op, frame, [](Cell a) { return a; });
 }
 

@@ -14,22 +14,19 @@ Element elementOfOperand(Operation *op) { return *elementOf(getElementTypeOrSelf
 /// A set i1 is -1 when it is read as signed.
 int64_t asSigned(Element element, int64_t value) { return element == Element::i1 ? -value : value; }
 
-template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)>
-LogicalResult wrapping(Op op, Frame &frame) {
+template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)> LogicalResult wrapping(Op op, Frame &frame) {
   return elementwise<2>(op, frame, [](Cell a, Cell b) {
     return intCell(static_cast<int64_t>(fn(static_cast<uint64_t>(a.i), static_cast<uint64_t>(b.i))));
   });
 }
 
-template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)>
-LogicalResult onUnsigned(Op op, Frame &frame) {
+template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)> LogicalResult onUnsigned(Op op, Frame &frame) {
   return elementwise<2>(op, frame, [element = elementOfOperand(op)](Cell a, Cell b) {
     return intCell(static_cast<int64_t>(fn(zeroExtend(element, a.i), zeroExtend(element, b.i))));
   });
 }
 
-template <typename Op, int64_t (*fn)(int64_t, int64_t)>
-LogicalResult onSigned(Op op, Frame &frame) {
+template <typename Op, int64_t (*fn)(int64_t, int64_t)> LogicalResult onSigned(Op op, Frame &frame) {
   return elementwise<2>(op, frame, [element = elementOfOperand(op)](Cell a, Cell b) {
     return intCell(fn(asSigned(element, a.i), asSigned(element, b.i)));
   });
@@ -44,12 +41,10 @@ LogicalResult checkDivisor(Operation *op, Frame &frame) {
   return success();
 }
 
-template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)>
-LogicalResult divideUnsigned(Op op, Frame &frame) {
+template <typename Op, uint64_t (*fn)(uint64_t, uint64_t)> LogicalResult divideUnsigned(Op op, Frame &frame) {
   return failed(checkDivisor(op, frame)) ? failure() : onUnsigned<Op, fn>(op, frame);
 }
-template <typename Op, int64_t (*fn)(int64_t, int64_t)>
-LogicalResult divideSigned(Op op, Frame &frame) {
+template <typename Op, int64_t (*fn)(int64_t, int64_t)> LogicalResult divideSigned(Op op, Frame &frame) {
   return failed(checkDivisor(op, frame)) ? failure() : onSigned<Op, fn>(op, frame);
 }
 
@@ -82,16 +77,26 @@ bool compare(arith::CmpIPredicate predicate, Element element, int64_t a, int64_t
   int64_t sa = asSigned(element, a), sb = asSigned(element, b);
   uint64_t ua = zeroExtend(element, a), ub = zeroExtend(element, b);
   switch (predicate) {
-  case P::eq: return a == b;
-  case P::ne: return a != b;
-  case P::slt: return sa < sb;
-  case P::sle: return sa <= sb;
-  case P::sgt: return sa > sb;
-  case P::sge: return sa >= sb;
-  case P::ult: return ua < ub;
-  case P::ule: return ua <= ub;
-  case P::ugt: return ua > ub;
-  case P::uge: return ua >= ub;
+  case P::eq:
+    return a == b;
+  case P::ne:
+    return a != b;
+  case P::slt:
+    return sa < sb;
+  case P::sle:
+    return sa <= sb;
+  case P::sgt:
+    return sa > sb;
+  case P::sge:
+    return sa >= sb;
+  case P::ult:
+    return ua < ub;
+  case P::ule:
+    return ua <= ub;
+  case P::ugt:
+    return ua > ub;
+  case P::uge:
+    return ua >= ub;
   }
   llvm_unreachable("unknown predicate");
 }
@@ -103,13 +108,12 @@ LogicalResult cmpi(arith::CmpIOp op, Frame &frame) {
 }
 
 /// Sign extension, truncation and signed index casts: the kept value is already sign-extended.
-template <typename Op>
-LogicalResult castSigned(Op op, Frame &frame) {
-  return elementwise<1>(op, frame, [element = elementOfOperand(op)](Cell a) { return intCell(asSigned(element, a.i)); });
+template <typename Op> LogicalResult castSigned(Op op, Frame &frame) {
+  return elementwise<1>(op, frame,
+                        [element = elementOfOperand(op)](Cell a) { return intCell(asSigned(element, a.i)); });
 }
 
-template <typename Op>
-LogicalResult castUnsigned(Op op, Frame &frame) {
+template <typename Op> LogicalResult castUnsigned(Op op, Frame &frame) {
   return elementwise<1>(op, frame, [element = elementOfOperand(op)](Cell a) {
     return intCell(static_cast<int64_t>(zeroExtend(element, a.i)));
   });

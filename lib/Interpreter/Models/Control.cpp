@@ -71,7 +71,8 @@ LogicalResult insertParallel(tensor::ParallelInsertSliceOp op, Frame &frame, Sha
   return success();
 }
 
-LogicalResult runTask(scf::ForallOp op, Frame &frame, ArrayRef<Datum> arguments, MutableArrayRef<SharedOutput> outputs) {
+LogicalResult runTask(scf::ForallOp op, Frame &frame, ArrayRef<Datum> arguments,
+                      MutableArrayRef<SharedOutput> outputs) {
   if (failed(frame.run(*op.getBody(), arguments)))
     return failure();
   for (Operation &inner : op.getTerminator().getRegion().front()) {
@@ -144,17 +145,24 @@ std::optional<int64_t> evaluate(AffineExpr expr, unsigned dims, ArrayRef<int64_t
   if (!left || !right)
     return std::nullopt;
   switch (expr.getKind()) {
-  case AffineExprKind::Add: return *left + *right;
-  case AffineExprKind::Mul: return *left * *right;
-  default: break;
+  case AffineExprKind::Add:
+    return *left + *right;
+  case AffineExprKind::Mul:
+    return *left * *right;
+  default:
+    break;
   }
   if (*right <= 0)
     return std::nullopt;
   switch (expr.getKind()) {
-  case AffineExprKind::Mod: return llvm::mod(*left, *right);
-  case AffineExprKind::FloorDiv: return llvm::divideFloorSigned(*left, *right);
-  case AffineExprKind::CeilDiv: return llvm::divideCeilSigned(*left, *right);
-  default: llvm_unreachable("unknown affine expression");
+  case AffineExprKind::Mod:
+    return llvm::mod(*left, *right);
+  case AffineExprKind::FloorDiv:
+    return llvm::divideFloorSigned(*left, *right);
+  case AffineExprKind::CeilDiv:
+    return llvm::divideCeilSigned(*left, *right);
+  default:
+    llvm_unreachable("unknown affine expression");
   }
 }
 

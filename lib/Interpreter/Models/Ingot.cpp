@@ -60,8 +60,7 @@ LogicalResult softmaxOp(SoftmaxOp op, Frame &frame) {
 }
 
 /// Pointwise formulas "computed in float32": one rounding there, then one to the element type.
-template <typename Op>
-LogicalResult pointwise(Op op, Frame &frame, double (*formula)(double)) {
+template <typename Op> LogicalResult pointwise(Op op, Frame &frame, double (*formula)(double)) {
   bool single = frame.isTyped() && !getElementTypeOrSelf(op.getType()).isF64();
   return elementwise<1>(op, frame, [=](Cell x) {
     double value = formula(x.f);
@@ -138,8 +137,8 @@ LogicalResult kvAppend(KvAppendOp op, Frame &frame) {
   leading.set(0, 2);
   for (int64_t part = 0; part < 2; ++part) {
     int64_t layer = op.getLayer();
-    Array page = cache.slice({layer, part, 0, 0, 0, 0}, {1, 1, shape[2], shape[3], shape[4], shape[5]},
-                             {1, 1, 1, 1, 1, 1});
+    Array page =
+        cache.slice({layer, part, 0, 0, 0, 0}, {1, 1, shape[2], shape[3], shape[4], shape[5]}, {1, 1, 1, 1, 1, 1});
     appendRows(sources[part], page.dropDims(leading), start, count);
   }
   frame.set(op, cache);

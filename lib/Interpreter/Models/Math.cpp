@@ -24,8 +24,7 @@ LogicalResult fma(math::FmaOp op, Frame &frame) {
   });
 }
 
-template <typename Op, bool (*fn)(double)>
-LogicalResult classify(Op op, Frame &frame) {
+template <typename Op, bool (*fn)(double)> LogicalResult classify(Op op, Frame &frame) {
   return elementwise<1>(op, frame, [](Cell a) { return intCell(fn(a.f)); });
 }
 bool isNan(double x) { return std::isnan(x); }
@@ -35,9 +34,8 @@ bool isNormal(double x) { return std::isnormal(x); }
 
 LogicalResult absi(math::AbsIOp op, Frame &frame) {
   // The least number has no positive counterpart and wraps to itself.
-  return elementwise<1>(op, frame, [](Cell a) {
-    return intCell(a.i < 0 ? static_cast<int64_t>(-static_cast<uint64_t>(a.i)) : a.i);
-  });
+  return elementwise<1>(
+      op, frame, [](Cell a) { return intCell(a.i < 0 ? static_cast<int64_t>(-static_cast<uint64_t>(a.i)) : a.i); });
 }
 
 LogicalResult fpowi(math::FPowIOp op, Frame &frame) {
@@ -59,8 +57,7 @@ LogicalResult ipowi(math::IPowIOp op, Frame &frame) {
   return elementwise<2>(op, frame, [](Cell a, Cell b) { return intCell(integerPower(a.i, b.i)); });
 }
 
-template <typename Op, int (*fn)(uint64_t, unsigned)>
-LogicalResult countBits(Op op, Frame &frame) {
+template <typename Op, int (*fn)(uint64_t, unsigned)> LogicalResult countBits(Op op, Frame &frame) {
   Element element = *elementOf(getElementTypeOrSelf(op.getType()));
   return elementwise<1>(op, frame, [=](Cell a) { return intCell(fn(zeroExtend(element, a.i), bitWidth(element))); });
 }

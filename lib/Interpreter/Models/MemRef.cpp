@@ -9,8 +9,7 @@ using namespace ingot::interpreter;
 
 namespace {
 
-template <typename Op>
-LogicalResult allocate(Op op, Frame &frame) {
+template <typename Op> LogicalResult allocate(Op op, Frame &frame) {
   MemRefType type = op.getType();
   SmallVector<int64_t> shape(type.getShape());
   ValueRange dynamic = op.getDynamicSizes();

@@ -25,8 +25,7 @@ struct FunctionModel : InterpretableOpInterface::ExternalModel<FunctionModel<Op,
   mlir::LogicalResult interpret(mlir::Operation *op, Frame &frame) const { return fn(mlir::cast<Op>(op), frame); }
 };
 
-template <typename Op, mlir::LogicalResult (*fn)(Op, Frame &)>
-void attach(mlir::MLIRContext *context) {
+template <typename Op, mlir::LogicalResult (*fn)(Op, Frame &)> void attach(mlir::MLIRContext *context) {
   Op::template attachInterface<FunctionModel<Op, fn>>(*context);
 }
 
@@ -51,8 +50,7 @@ inline Cell finish(Element element, Cell cell, Mode mode) {
 
 /// Sets the only result of `op` to fn(cell, ...) of its first N operands, elementwise. Operands may be arrays where
 /// their type is scalar: `tile.map` runs its body on whole tiles at once.
-template <unsigned N, typename Fn>
-mlir::LogicalResult elementwise(mlir::Operation *op, Frame &frame, Fn fn) {
+template <unsigned N, typename Fn> mlir::LogicalResult elementwise(mlir::Operation *op, Frame &frame, Fn fn) {
   llvm::SmallVector<Lane, N> lanes;
   const Array *shaped = nullptr;
   for (unsigned i = 0; i < N; ++i)
@@ -82,12 +80,10 @@ mlir::LogicalResult elementwise(mlir::Operation *op, Frame &frame, Fn fn) {
 }
 
 /// Elementwise models of plain functions on doubles (int64s: `i`).
-template <typename Op, double (*fn)(double)>
-mlir::LogicalResult unaryFloat(Op op, Frame &frame) {
+template <typename Op, double (*fn)(double)> mlir::LogicalResult unaryFloat(Op op, Frame &frame) {
   return elementwise<1>(op, frame, [](Cell a) { return Cell{fn(a.f)}; });
 }
-template <typename Op, double (*fn)(double, double)>
-mlir::LogicalResult binaryFloat(Op op, Frame &frame) {
+template <typename Op, double (*fn)(double, double)> mlir::LogicalResult binaryFloat(Op op, Frame &frame) {
   return elementwise<2>(op, frame, [](Cell a, Cell b) { return Cell{fn(a.f, b.f)}; });
 }
 inline Cell intCell(int64_t value) {

@@ -12,8 +12,8 @@ FailureOr<Array> ingot::interpreter::sliceOf(OffsetSizeAndStrideOpInterface op, 
        strides = frame.integers(op.getMixedStrides());
   for (int64_t dim = 0; dim < whole.rank(); ++dim) {
     int64_t last = sizes[dim] == 0 ? offsets[dim] : offsets[dim] + (sizes[dim] - 1) * strides[dim];
-    bool inside = sizes[dim] == 0 || (offsets[dim] >= 0 && offsets[dim] < whole.shape()[dim] && last >= 0 &&
-                                      last < whole.shape()[dim]);
+    bool inside = sizes[dim] == 0 ||
+                  (offsets[dim] >= 0 && offsets[dim] < whole.shape()[dim] && last >= 0 && last < whole.shape()[dim]);
     if (!inside || sizes[dim] < 0)
       return op->emitOpError() << "leaves dimension " << dim << " of extent " << whole.shape()[dim] << ": offset "
                                << offsets[dim] << ", size " << sizes[dim] << ", stride " << strides[dim];

@@ -76,12 +76,14 @@ LogicalResult rowTile(tile::RowOp op, Frame &frame) {
   double eps = op.getEps().convertToDouble();
   auto inputs = llvm::map_to_vector(op.getInputs(), [&](Value input) { return frame.array(input); });
   switch (op.getKind()) {
-  case tile::RowKind::RmsNorm: return finishTile(op, frame, rmsNorm(mode, inputs[0], inputs[1], eps));
+  case tile::RowKind::RmsNorm:
+    return finishTile(op, frame, rmsNorm(mode, inputs[0], inputs[1], eps));
   case tile::RowKind::LayerNorm: {
     auto bias = inputs.size() == 3 ? std::optional(inputs[2]) : std::nullopt;
     return finishTile(op, frame, layerNorm(mode, inputs[0], inputs[1], bias, eps));
   }
-  case tile::RowKind::Softmax: return finishTile(op, frame, softmax(mode, inputs[0]));
+  case tile::RowKind::Softmax:
+    return finishTile(op, frame, softmax(mode, inputs[0]));
   }
   llvm_unreachable("unknown row kind");
 }

@@ -68,7 +68,8 @@ TEST(Array, BytesRoundTrip) {
   Array a = Array::ofFloats(Element::bf16, {3}, {1.0, -2.5, 0.1});
   std::vector<char> bytes = a.bytes();
   EXPECT_EQ(bytes.size(), 6u);
-  EXPECT_EQ(Array::ofBytes(Element::bf16, {3}, bytes.data()).floats(), (Values{1.0, -2.5, roundTo(Element::bf16, 0.1)}));
+  EXPECT_EQ(Array::ofBytes(Element::bf16, {3}, bytes.data()).floats(),
+            (Values{1.0, -2.5, roundTo(Element::bf16, 0.1)}));
 }
 
 TEST(Array, WideElementsInAnArenaPoisonWhatTheyCover) {

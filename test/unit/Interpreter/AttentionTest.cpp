@@ -74,7 +74,8 @@ protected:
   void check(const Case &t) {
     auto q = irregular(t.b * t.c * t.h * t.d, 1), k = irregular(t.b * t.g * t.s * t.d, 2),
          v = irregular(t.b * t.g * t.s * t.e, 3);
-    Arrays inputs = named({{"arg0", floats({t.b, t.c, t.h, t.d}, q)}, {"arg1", floats({t.b, t.g, t.s, t.d}, k)},
+    Arrays inputs = named({{"arg0", floats({t.b, t.c, t.h, t.d}, q)},
+                           {"arg1", floats({t.b, t.g, t.s, t.d}, k)},
                            {"arg2", floats({t.b, t.g, t.s, t.e}, v)}});
     std::string qt = type({t.b, t.c, t.h, t.d}), kt = type({t.b, t.g, t.s, t.d}), vt = type({t.b, t.g, t.s, t.e});
     std::string arguments = "%q: " + qt + ", %k: " + kt + ", %v: " + vt, types = qt + ", " + kt + ", " + vt, clauses;
@@ -95,9 +96,10 @@ protected:
       add("bias", type({t.bias[0], t.bias[1], t.bias[2], t.bias[3]}), floats(t.bias, bias));
     }
     std::string ot = type({t.b, t.c, t.h, t.e}), lt = type({t.b, t.c, t.h});
-    std::string text = "func.func @main(" + arguments + ") -> (" + ot + ", " + lt + ") {\n%o, %l = ingot.attention %q, %k, %v " +
-                       clauses + (t.causal ? "causal " : "") + "scale 0.4 : (" + types + ") -> (" + ot + ", " + lt +
-                       ")\nreturn %o, %l : " + ot + ", " + lt + "\n}";
+    std::string text = "func.func @main(" + arguments + ") -> (" + ot + ", " + lt +
+                       ") {\n%o, %l = ingot.attention %q, %k, %v " + clauses + (t.causal ? "causal " : "") +
+                       "scale 0.4 : (" + types + ") -> (" + ot + ", " + lt + ")\nreturn %o, %l : " + ot + ", " + lt +
+                       "\n}";
     auto [out, lse] = naive(t, q, k, v, bias);
     for (bool isTyped : {false, true}) {
       Arrays got = run(text, inputs, isTyped ? typed() : Options());
@@ -147,27 +149,33 @@ TEST_F(AttentionTest, BiasBroadcasts) {
 TEST_F(AttentionTest, InvisibleKeysAreNotRead) {
   // Only the first of three cached keys is visible; the others are NaN.
   double nan = std::nan("");
-  Arrays inputs = named({{"arg0", floats({1, 1, 1, 1}, {1})}, {"arg1", floats({1, 1, 3, 1}, {1, nan, nan})},
-                         {"arg2", floats({1, 1, 3, 1}, {5, nan, nan})}, {"arg3", ints({1}, {0})}, {"arg4", ints({1}, {1})}});
+  Arrays inputs = named({{"arg0", floats({1, 1, 1, 1}, {1})},
+                         {"arg1", floats({1, 1, 3, 1}, {1, nan, nan})},
+                         {"arg2", floats({1, 1, 3, 1}, {5, nan, nan})},
+                         {"arg3", ints({1}, {0})},
+                         {"arg4", ints({1}, {1})}});
   Arrays out = run(R"(
     func.func @main(%q: tensor<1x1x1x1xf32>, %k: tensor<1x1x3x1xf32>, %v: tensor<1x1x3x1xf32>, %s: tensor<1xi32>,
         %n: tensor<1xi32>) -> tensor<1x1x1x1xf32> {
       %0 = ingot.attention %q, %k, %v start %s count %n causal scale 1.0 : (tensor<1x1x1x1xf32>, tensor<1x1x3x1xf32>,
           tensor<1x1x3x1xf32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1x1x1x1xf32>
       return %0 : tensor<1x1x1x1xf32>
-    })", inputs);
+    })",
+                   inputs);
   EXPECT_EQ(out["result0"].floats(), std::vector<double>{5});
 }
 
 TEST_F(AttentionTest, LargeScoresDoNotOverflow) {
-  Arrays inputs = named({{"arg0", floats({1, 1, 1, 1}, {1000})}, {"arg1", floats({1, 1, 2, 1}, {1000, 1000})},
+  Arrays inputs = named({{"arg0", floats({1, 1, 1, 1}, {1000})},
+                         {"arg1", floats({1, 1, 2, 1}, {1000, 1000})},
                          {"arg2", floats({1, 1, 2, 1}, {2, 4})}});
   Arrays out = run(R"(
     func.func @main(%q: tensor<1x1x1x1xf32>, %k: tensor<1x1x2x1xf32>, %v: tensor<1x1x2x1xf32>) -> tensor<1x1x1x1xf32> {
       %0 = ingot.attention %q, %k, %v scale 1.0 : (tensor<1x1x1x1xf32>, tensor<1x1x2x1xf32>, tensor<1x1x2x1xf32>)
           -> tensor<1x1x1x1xf32>
       return %0 : tensor<1x1x1x1xf32>
-    })", inputs);
+    })",
+                   inputs);
   EXPECT_EQ(out["result0"].floats(), std::vector<double>{3});
 }
 

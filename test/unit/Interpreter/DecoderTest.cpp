@@ -55,8 +55,7 @@ public:
   }
 
 private:
-  template <typename Fn>
-  static Array table(Fn fn) {
+  template <typename Fn> static Array table(Fn fn) {
     std::vector<double> values;
     for (int position = 0; position < 512; ++position)
       for (int i = 0; i < 4; ++i)
@@ -132,8 +131,9 @@ TEST_F(DecoderTest, CachedDecodeEqualsFullRecompute) {
   generate({}, 63, Mode::Exact, [&](llvm::ArrayRef<double> logits) { cached.push_back(logits.vec()); });
   for (size_t length : {1, 17, 40, 63}) {
     std::vector<double> fresh;
-    generate({"decode", "prefill"}, 1, Mode::Exact, [&](llvm::ArrayRef<double> logits) { fresh = logits.vec(); },
-             std::vector<int64_t>(golden.begin(), golden.begin() + static_cast<int64_t>(length)));
+    generate(
+        {"decode", "prefill"}, 1, Mode::Exact, [&](llvm::ArrayRef<double> logits) { fresh = logits.vec(); },
+        std::vector<int64_t>(golden.begin(), golden.begin() + static_cast<int64_t>(length)));
     ASSERT_EQ(cached.size(), 63u);
     expectNear(fresh, cached[length - 1], 1e-10);
   }

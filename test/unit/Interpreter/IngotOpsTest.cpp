@@ -50,7 +50,8 @@ TEST_F(IngotOpsTest, DotAccumulatesInFloat32InIndexOrder) {
 
 TEST_F(IngotOpsTest, DotOfBf16RoundsOnceAtTheEnd) {
   // 256 + 1 + 1 is exact in f32 and 258 in bf16; rounding every step would give 256.
-  Arrays inputs = named({{"arg0", floats({3}, {256, 1, 1}, Element::bf16)}, {"arg1", floats({3}, {1, 1, 1}, Element::bf16)}});
+  Arrays inputs =
+      named({{"arg0", floats({3}, {256, 1, 1}, Element::bf16)}, {"arg1", floats({3}, {1, 1, 1}, Element::bf16)}});
   EXPECT_EQ(evaluate("%r = ingot.dot %x, %y contract [0] x [0] : (tensor<3xbf16>, tensor<3xbf16>) -> tensor<bf16>\n"
                      "return %r : tensor<bf16>",
                      "(%x: tensor<3xbf16>, %y: tensor<3xbf16>) -> tensor<bf16>", inputs, typed()),
@@ -61,13 +62,15 @@ TEST_F(IngotOpsTest, IntegerDotWraps) {
   Arrays inputs = named({{"arg0", ints({2}, {100, 100}, Element::i8)}, {"arg1", ints({2}, {100, 3}, Element::i8)}});
   Arrays out = run("func.func @main(%x: tensor<2xi8>, %y: tensor<2xi8>) -> tensor<i8> {\n"
                    "%r = ingot.dot %x, %y contract [0] x [0] : (tensor<2xi8>, tensor<2xi8>) -> tensor<i8>\n"
-                   "return %r : tensor<i8>\n}", inputs);
+                   "return %r : tensor<i8>\n}",
+                   inputs);
   EXPECT_EQ(out["result0"].ints(), std::vector<int64_t>{static_cast<int8_t>(10300)});
 }
 
 TEST_F(IngotOpsTest, Reductions) {
   auto x = irregular(2 * 3 * 4, 3);
-  const std::pair<const char *, double> kinds[] = {{"sum", 0}, {"max", -HUGE_VAL}, {"min", HUGE_VAL}, {"product", 1}, {"mean", 0}};
+  const std::pair<const char *, double> kinds[] = {
+      {"sum", 0}, {"max", -HUGE_VAL}, {"min", HUGE_VAL}, {"product", 1}, {"mean", 0}};
   for (auto [kind, start] : kinds) {
     std::vector<double> expected;
     for (int j = 0; j < 3; ++j) {
@@ -76,24 +79,30 @@ TEST_F(IngotOpsTest, Reductions) {
         for (int k = 0; k < 4; ++k) {
           double v = x[(i * 3 + j) * 4 + k];
           std::string name = kind;
-          value = name == "max" ? std::max(value, v) : name == "min" ? std::min(value, v) : name == "product" ? value * v : value + v;
+          value = name == "max"       ? std::max(value, v)
+                  : name == "min"     ? std::min(value, v)
+                  : name == "product" ? value * v
+                                      : value + v;
         }
       expected.push_back(std::string(kind) == "mean" ? value / 8 : value);
     }
     SCOPED_TRACE(kind);
-    expectNear(evaluate("%r = ingot.reduce " + std::string(kind) + " %x dims [0, 2] : (tensor<2x3x4xf32>) -> tensor<3xf32>\n"
-                        "return %r : tensor<3xf32>", "(%x: tensor<2x3x4xf32>) -> tensor<3xf32>",
-                        named({{"arg0", floats({2, 3, 4}, x)}})), expected, 1e-15);
+    expectNear(evaluate("%r = ingot.reduce " + std::string(kind) +
+                            " %x dims [0, 2] : (tensor<2x3x4xf32>) -> tensor<3xf32>\n"
+                            "return %r : tensor<3xf32>",
+                        "(%x: tensor<2x3x4xf32>) -> tensor<3xf32>", named({{"arg0", floats({2, 3, 4}, x)}})),
+               expected, 1e-15);
   }
 }
 
 TEST_F(IngotOpsTest, ReductionsOfNaNAndIntegers) {
   double nan = std::nan("");
-  EXPECT_TRUE(std::isnan(evaluate("%r = ingot.reduce max %x dims [0] : (tensor<3xf32>) -> tensor<f32>\nreturn %r : tensor<f32>",
-                                  "(%x: tensor<3xf32>) -> tensor<f32>", named({{"arg0", floats({3}, {1, nan, 2})}}))[0]));
+  EXPECT_TRUE(
+      std::isnan(evaluate("%r = ingot.reduce max %x dims [0] : (tensor<3xf32>) -> tensor<f32>\nreturn %r : tensor<f32>",
+                          "(%x: tensor<3xf32>) -> tensor<f32>", named({{"arg0", floats({3}, {1, nan, 2})}}))[0]));
   for (auto [kind, expected] : {std::pair("sum", -128 + 1), {"max", 127}, {"min", 1}, {"mean", -42}}) {
     Arrays out = run("func.func @main(%x: tensor<3xi8>) -> tensor<i8> {\n%r = ingot.reduce " + std::string(kind) +
-                     " %x dims [0] : (tensor<3xi8>) -> tensor<i8>\nreturn %r : tensor<i8>\n}",
+                         " %x dims [0] : (tensor<3xi8>) -> tensor<i8>\nreturn %r : tensor<i8>\n}",
                      named({{"arg0", ints({3}, {127, 1, 1}, Element::i8)}}));
     // 127 + 1 + 1 = 129 wraps to -127 in i8, and the mean divides before it wraps.
     EXPECT_EQ(out["result0"].ints()[0], std::string(kind) == "mean" ? 43 : expected) << kind;
@@ -154,7 +163,8 @@ TEST_F(IngotOpsTest, Activations) {
   }
   auto check = [&](const std::string &op, const std::vector<double> &expected) {
     std::string body = "%r = " + op + " %x : tensor<7xf32>\nreturn %r : tensor<7xf32>";
-    expectNear(evaluate(body, "(%x: tensor<7xf32>) -> tensor<7xf32>", named({{"arg0", floats({7}, x)}})), expected, 1e-14);
+    expectNear(evaluate(body, "(%x: tensor<7xf32>) -> tensor<7xf32>", named({{"arg0", floats({7}, x)}})), expected,
+               1e-14);
   };
   check("ingot.silu", silu);
   check("ingot.gelu erf", erf);
@@ -162,7 +172,8 @@ TEST_F(IngotOpsTest, Activations) {
 }
 
 TEST_F(IngotOpsTest, BroadcastTransposeGather) {
-  Arrays inputs = named({{"arg0", floats({2, 1}, {1, 2})}, {"arg1", floats({2, 3}, {1, 2, 3, 4, 5, 6})},
+  Arrays inputs = named({{"arg0", floats({2, 1}, {1, 2})},
+                         {"arg1", floats({2, 3}, {1, 2, 3, 4, 5, 6})},
                          {"arg2", ints({4}, {1, -5, 7, 0})}});
   Arrays out = run(R"(
     func.func @main(%a: tensor<2x1xf32>, %t: tensor<2x3xf32>, %i: tensor<4xi32>)
@@ -171,7 +182,8 @@ TEST_F(IngotOpsTest, BroadcastTransposeGather) {
       %1 = ingot.transpose %t permutation [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
       %2 = ingot.gather %t, %i : (tensor<2x3xf32>, tensor<4xi32>) -> tensor<4x3xf32>
       return %0, %1, %2 : tensor<2x2x2xf32>, tensor<3x2xf32>, tensor<4x3xf32>
-    })", inputs);
+    })",
+                   inputs);
   using V = std::vector<double>;
   EXPECT_EQ(out["result0"].floats(), (V{1, 1, 1, 1, 2, 2, 2, 2}));
   EXPECT_EQ(out["result1"].floats(), (V{1, 4, 2, 5, 3, 6}));
@@ -192,12 +204,15 @@ TEST_F(IngotOpsTest, RopeRotatesPairs) {
     // Position 9 lies beyond the table and is clamped to 2.
     for (int64_t position : {2, 9})
       expectNear(evaluate("%r = ingot.rope %x, %c, %s at %p " + std::string(interleaved ? "interleaved" : "") +
-                          " : tensor<1x1x1x6xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<1x1xi32>\n"
-                          "return %r : tensor<1x1x1x6xf32>",
+                              " : tensor<1x1x1x6xf32>, tensor<3x2xf32>, tensor<3x2xf32>, tensor<1x1xi32>\n"
+                              "return %r : tensor<1x1x1x6xf32>",
                           "(%x: tensor<1x1x1x6xf32>, %c: tensor<3x2xf32>, %s: tensor<3x2xf32>, %p: tensor<1x1xi32>)"
                           " -> tensor<1x1x1x6xf32>",
-                          named({{"arg0", floats({1, 1, 1, 6}, x)}, {"arg1", floats({3, 2}, cos)},
-                                 {"arg2", floats({3, 2}, sin)}, {"arg3", ints({1, 1}, {position})}})), expected, 1e-15);
+                          named({{"arg0", floats({1, 1, 1, 6}, x)},
+                                 {"arg1", floats({3, 2}, cos)},
+                                 {"arg2", floats({3, 2}, sin)},
+                                 {"arg3", ints({1, 1}, {position})}})),
+                 expected, 1e-15);
   }
 }
 
@@ -205,15 +220,18 @@ TEST_F(IngotOpsTest, KvAppendWritesCountedRows) {
   // Cache [2 layers, k|v, 2 sequences, 1 head, 4 positions, 1]; 3 new rows.
   Array cache = floats({2, 2, 2, 1, 4, 1}, std::vector<double>(32, 9));
   Arrays inputs = named({{"arg0", floats({2, 3, 1, 1}, {1, 2, 3, 4, 5, 6})},
-                         {"arg1", floats({2, 3, 1, 1}, {-1, -2, -3, -4, -5, -6})}, {"arg2", cache},
-                         {"arg3", ints({2}, {1, 2})}, {"arg4", ints({2}, {2, 3})}});
+                         {"arg1", floats({2, 3, 1, 1}, {-1, -2, -3, -4, -5, -6})},
+                         {"arg2", cache},
+                         {"arg3", ints({2}, {1, 2})},
+                         {"arg4", ints({2}, {2, 3})}});
   Arrays out = run(R"(
     func.func @main(%k: tensor<2x3x1x1xf32>, %v: tensor<2x3x1x1xf32>, %c: tensor<2x2x2x1x4x1xf32>, %s: tensor<2xi32>,
         %n: tensor<2xi32>) -> (tensor<2x2x2x1x4x1xf32>, tensor<2x2x2x1x4x1xf32>) {
       %0 = ingot.kv_append %k, %v into %c layer 1 start %s count %n : tensor<2x3x1x1xf32>, tensor<2x3x1x1xf32>,
           tensor<2x2x2x1x4x1xf32>, tensor<2xi32>, tensor<2xi32>
       return %0, %c : tensor<2x2x2x1x4x1xf32>, tensor<2x2x2x1x4x1xf32>
-    })", inputs);
+    })",
+                   inputs);
   std::vector<double> expected(32, 9);
   // Layer 1, keys: sequence 0 rows 1 and 2; sequence 1 rows 2 and 3, its third row falls out of the cache.
   expected[16 + 1] = 1, expected[16 + 2] = 2, expected[20 + 2] = 4, expected[20 + 3] = 5;

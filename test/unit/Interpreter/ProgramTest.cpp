@@ -32,7 +32,8 @@ TEST_F(ProgramTest, TheContractsExampleComputesAnEmbeddingTimesWq) {
       expected.push_back(sum);
     }
     for (uint64_t seed = 0; seed < 20; ++seed) {
-      Arrays out = run((*file)->getBuffer(), named({{"tokens", ints({1}, {token})}}), {Mode::Exact, seed}, "decode", params);
+      Arrays out =
+          run((*file)->getBuffer(), named({{"tokens", ints({1}, {token})}}), {Mode::Exact, seed}, "decode", params);
       expectNear(out["q"].floats(), expected, 1e-14);
     }
   }
@@ -46,7 +47,8 @@ std::string squares(const std::string &events, const std::string &signals, const
       task.buffer @x : memref<4xf32> input "x"
       task.buffer @t : memref<4xf32> scratch offset 64
       task.buffer @y : memref<4xf32> output "y"
-      )" + events + R"(
+      )" +
+         events + R"(
       task.body @square(%i: index, %a: memref<4xf32>, %b: memref<4xf32>) {
         %o = affine.apply affine_map<(i) -> (i * 2)>(%i)
         %as = memref.subview %a[%o] [2] [1] : memref<4xf32> to memref<2xf32, strided<[1], offset: ?>>
@@ -65,11 +67,14 @@ std::string squares(const std::string &events, const std::string &signals, const
         %2 = arith.addf %0, %1 : f32
         memref.store %2, %b[%i] : memref<4xf32>
       }
-      task.launch @first body @square grid [2] args(@x, @t) )" + signals + R"(
+      task.launch @first body @square grid [2] args(@x, @t) )" +
+         signals + R"(
           reads [@x[i * 2] [2]] writes [@t[i * 2] [2]]
-      task.launch @second body @mirror grid [4] args(@t, @y) )" + waits + R"(
+      task.launch @second body @mirror grid [4] args(@t, @y) )" +
+         waits + R"(
           reads [@t[0] [4]] writes [@y[i] [1]]
-      )" + schedule + "\n}";
+      )" +
+         schedule + "\n}";
 }
 
 const V kX = {1, 2, 3, 4}, kY = {17, 13, 13, 17};
@@ -90,7 +95,8 @@ TEST_F(ProgramTest, WithoutAScheduleLaunchesRunInProgramOrder) {
 
 TEST_F(ProgramTest, UnwrittenScratchIsNaN) {
   // Nothing orders the second launch after the first: in some order it reads what nobody wrote yet.
-  std::string text = squares("", "", "", "task.schedule workers 2 { queue 0 [@first[0 to 2]] queue 1 [@second[0 to 4]] }");
+  std::string text =
+      squares("", "", "", "task.schedule workers 2 { queue 0 [@first[0 to 2]] queue 1 [@second[0 to 4]] }");
   int poisoned = 0, right = 0;
   for (uint64_t seed = 0; seed < 100; ++seed) {
     Array y = run(text, named({{"x", floats({4}, kX)}}), {Mode::Exact, seed})["y"];
@@ -111,12 +117,15 @@ TEST_F(ProgramTest, CountersOfAnEventAreSeparate) {
 }
 
 TEST_F(ProgramTest, DeadlockNamesWhoWaitsForWhat) {
-  std::string message = fail(squares("task.event @done signals 3", "signals [@done]", "waits [@done]",
-                                     "task.schedule workers 2 { queue 0 [@first[0 to 2], @second[0 to 2]] queue 1 [@second[2 to 4]] }"),
-                             named({{"x", floats({4}, kX)}}));
+  std::string message =
+      fail(squares("task.event @done signals 3", "signals [@done]", "waits [@done]",
+                   "task.schedule workers 2 { queue 0 [@first[0 to 2], @second[0 to 2]] queue 1 [@second[2 to 4]] }"),
+           named({{"x", floats({4}, kX)}}));
   EXPECT_NE(message.find("deadlock in @main: 4 tasks are left and none can run"), std::string::npos) << message;
-  EXPECT_NE(message.find("worker 0: @second[0] waits for @done, which has 2 of 3 signals"), std::string::npos) << message;
-  EXPECT_NE(message.find("worker 1: @second[2] waits for @done, which has 2 of 3 signals"), std::string::npos) << message;
+  EXPECT_NE(message.find("worker 0: @second[0] waits for @done, which has 2 of 3 signals"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("worker 1: @second[2] waits for @done, which has 2 of 3 signals"), std::string::npos)
+      << message;
 }
 
 TEST_F(ProgramTest, CyclicQueuesDeadlock) {
@@ -128,13 +137,62 @@ TEST_F(ProgramTest, CyclicQueuesDeadlock) {
 
 TEST_F(ProgramTest, WrongSchedulesAndSignalsAreReported) {
   auto check = [&](const std::string &events, const std::string &schedule, const char *expected) {
-    std::string message = fail(squares(events, "signals [@done]", "waits [@done]", schedule), named({{"x", floats({4}, kX)}}));
+    std::string message =
+        fail(squares(events, "signals [@done]", "waits [@done]", schedule), named({{"x", floats({4}, kX)}}));
     EXPECT_NE(message.find(expected), std::string::npos) << message;
   };
   const char *event = "task.event @done signals 2";
   check(event, "task.schedule workers 1 { queue 0 [@first[0 to 2], @second[0 to 3]] }", "lacks task @second[3]");
-  check(event, "task.schedule workers 1 { queue 0 [@first[0 to 2], @second[0 to 4], @second[1 to 2]] }", "holds task @second[1] twice");
+  check(event, "task.schedule workers 1 { queue 0 [@first[0 to 2], @second[0 to 4], @second[1 to 2]] }",
+        "holds task @second[1] twice");
   check("task.event @done signals 1", "", "which has all its 1 signals already");
+}
+
+/// Swaps the halves of x, then copies; `reads` and `writes` are what the first launch declares.
+std::string swaps(const std::string &reads, const std::string &writes, const std::string &mustWrite = "") {
+  return R"(
+    task.program @main target(#task.cpu<"generic">) {
+      task.buffer @x : memref<4xf32> input "x"
+      task.buffer @t : memref<4xf32> scratch offset 0
+      task.buffer @y : memref<4xf32> output "y"
+      task.body @swap(%i: index, %a: memref<4xf32>, %b: memref<4xf32>) {
+        %o = affine.apply affine_map<(i) -> (i * 2)>(%i)
+        %p = affine.apply affine_map<(i) -> (2 - i * 2)>(%i)
+        %as = memref.subview %a[%o] [2] [1] : memref<4xf32> to memref<2xf32, strided<[1], offset: ?>>
+        %bs = memref.subview %b[%p] [2] [1] : memref<4xf32> to memref<2xf32, strided<[1], offset: ?>>
+        memref.copy %as, %bs : memref<2xf32, strided<[1], offset: ?>> to memref<2xf32, strided<[1], offset: ?>>
+      }
+      task.body @copy(%i: index, %a: memref<4xf32>, %b: memref<4xf32>) {
+        memref.copy %a, %b : memref<4xf32> to memref<4xf32>
+      }
+      task.launch @first body @swap grid [2] args(@x, @t) reads [)" +
+         reads + "] writes [" + writes + "] " + mustWrite + R"(
+      task.launch @second body @copy grid [1] args(@t, @y) reads [@t[0] [4]] writes [@y[0] [4]]
+    })";
+}
+
+TEST_F(ProgramTest, DeclaredAccessesAreEnough) {
+  Options check{Mode::Exact, 3, /*checkAccesses=*/true};
+  Arrays inputs = named({{"x", floats({4}, kX)}});
+  const V swapped = {3, 4, 1, 2};
+  EXPECT_EQ(run(swaps("@x[i * 2] [2]", "@t[2 - i * 2] [2]"), inputs, check)["y"].floats(), swapped);
+  EXPECT_EQ(run(swaps("@x[0] [4]", "@t[0] [4]", "must_write [@t[2 - i * 2] [2]]"), inputs, check)["y"].floats(),
+            swapped);
+}
+
+TEST_F(ProgramTest, UndeclaredAccessesAreReported) {
+  Options check{Mode::Exact, 3, /*checkAccesses=*/true};
+  Arrays inputs = named({{"x", floats({4}, kX)}});
+  std::string message = fail(swaps("@x[i * 2] [2]", "@t[i * 2] [2]"), inputs, check);
+  EXPECT_NE(message.find("which it does not declare"), std::string::npos) << message;
+  message = fail(swaps("@x[i * 2] [1]", "@t[2 - i * 2] [2]"), inputs, check);
+  EXPECT_NE(message.find("unwritten, or computes it from what it does not declare"), std::string::npos) << message;
+  message = fail(swaps("@x[0] [4]", "@t[0] [4]"), inputs, check);
+  EXPECT_NE(message.find("leaves @t["), std::string::npos) << message;
+  message = fail(swaps("@x[i * 2] [3]", "@t[0] [4]"), inputs, check);
+  EXPECT_NE(message.find("declares an access outside @x for task @first[1]"), std::string::npos) << message;
+  // The same programs run without the check.
+  EXPECT_EQ(run(swaps("@x[i * 2] [2]", "@t[i * 2] [2]"), inputs)["y"].floats(), (V{3, 4, 1, 2}));
 }
 
 TEST_F(ProgramTest, PlacedScratchSharesItsArena) {

@@ -13,8 +13,8 @@ const double kInf = HUGE_VAL;
 class ScalarTest : public InterpreterTest {
 protected:
   /// Runs one elementwise op on tensors of the given element type.
-  std::vector<double> floatOp(const std::string &op, std::vector<std::vector<double>> operands,
-                              Options options = {}, const std::string &type = "f32") {
+  std::vector<double> floatOp(const std::string &op, std::vector<std::vector<double>> operands, Options options = {},
+                              const std::string &type = "f32") {
     std::string tensor = "tensor<" + std::to_string(operands[0].size()) + "x" + type + ">", arguments, names;
     Arrays inputs;
     for (size_t i = 0; i < operands.size(); ++i) {
@@ -70,7 +70,8 @@ TEST_F(ScalarTest, FloatArithmetic) {
 
 TEST_F(ScalarTest, MinimaAndMaximaTreatNaNAndZeros) {
   expectSame(floatOp("arith.maximumf", {{1, kNaN, 1, -0.0, 0.0}, {2, 1, kNaN, 0.0, -0.0}}), {2, kNaN, kNaN, 0.0, 0.0});
-  expectSame(floatOp("arith.minimumf", {{1, kNaN, 1, -0.0, 0.0}, {2, 1, kNaN, 0.0, -0.0}}), {1, kNaN, kNaN, -0.0, -0.0});
+  expectSame(floatOp("arith.minimumf", {{1, kNaN, 1, -0.0, 0.0}, {2, 1, kNaN, 0.0, -0.0}}),
+             {1, kNaN, kNaN, -0.0, -0.0});
   expectSame(floatOp("arith.maxnumf", {{1, kNaN, 1, kNaN}, {2, 1, kNaN, kNaN}}), {2, 1, 1, kNaN});
   expectSame(floatOp("arith.minnumf", {{1, kNaN, 1, kNaN}, {2, 1, kNaN, kNaN}}), {1, 1, 1, kNaN});
 }
@@ -89,12 +90,12 @@ TEST_F(ScalarTest, ExactKeepsAndTypedRounds) {
 TEST_F(ScalarTest, MathFunctions) {
   const std::vector<double> x = {0.25, 0.5, 0.875};
   const std::pair<const char *, double (*)(double)> table[] = {
-      {"math.exp", std::exp},     {"math.exp2", std::exp2}, {"math.expm1", std::expm1}, {"math.log", std::log},
+      {"math.exp", std::exp},     {"math.exp2", std::exp2},   {"math.expm1", std::expm1}, {"math.log", std::log},
       {"math.log2", std::log2},   {"math.log10", std::log10}, {"math.log1p", std::log1p}, {"math.sqrt", std::sqrt},
-      {"math.cbrt", std::cbrt},   {"math.sin", std::sin},   {"math.cos", std::cos},     {"math.tan", std::tan},
-      {"math.asin", std::asin},   {"math.acos", std::acos}, {"math.atan", std::atan},   {"math.sinh", std::sinh},
-      {"math.cosh", std::cosh},   {"math.tanh", std::tanh}, {"math.asinh", std::asinh}, {"math.atanh", std::atanh},
-      {"math.erf", std::erf},     {"math.erfc", std::erfc}, {"math.absf", std::fabs},   {"math.ceil", std::ceil},
+      {"math.cbrt", std::cbrt},   {"math.sin", std::sin},     {"math.cos", std::cos},     {"math.tan", std::tan},
+      {"math.asin", std::asin},   {"math.acos", std::acos},   {"math.atan", std::atan},   {"math.sinh", std::sinh},
+      {"math.cosh", std::cosh},   {"math.tanh", std::tanh},   {"math.asinh", std::asinh}, {"math.atanh", std::atanh},
+      {"math.erf", std::erf},     {"math.erfc", std::erfc},   {"math.absf", std::fabs},   {"math.ceil", std::ceil},
       {"math.floor", std::floor}, {"math.trunc", std::trunc}, {"math.round", std::round}};
   for (auto [name, reference] : table) {
     std::vector<double> expected, rounded;
@@ -179,7 +180,8 @@ TEST_F(ScalarTest, CompareAndSelect) {
       %5 = arith.select %t, %a, %b : tensor<4xf32>
       return %0, %1, %2, %3, %4, %5
           : tensor<4xi1>, tensor<4xi1>, tensor<4xi1>, tensor<4xi1>, tensor<4xf32>, tensor<4xf32>
-    })", inputs);
+    })",
+                   inputs);
   using V = std::vector<int64_t>;
   EXPECT_EQ(out["result0"].ints(), (V{1, 0, 0, 0}));
   EXPECT_EQ(out["result1"].ints(), (V{0, 1, 1, 1}));
@@ -199,7 +201,8 @@ TEST_F(ScalarTest, IntegerCompareSeesSigns) {
       %1 = arith.cmpi ult, %a, %b : tensor<3xi32>
       %2 = arith.cmpi sge, %a, %b : tensor<3xi32>
       return %0, %1, %2 : tensor<3xi1>, tensor<3xi1>, tensor<3xi1>
-    })", inputs);
+    })",
+                   inputs);
   EXPECT_EQ(out["result0"].ints(), (std::vector<int64_t>{1, 0, 0}));
   EXPECT_EQ(out["result1"].ints(), (std::vector<int64_t>{0, 0, 0}));
   EXPECT_EQ(out["result2"].ints(), (std::vector<int64_t>{0, 1, 1}));
@@ -270,7 +273,8 @@ TEST_F(ScalarTest, AffineMaps) {
       %3 = affine.min affine_map<(i, j) -> (i, j, 0)>(%i, %j)
       %4 = affine.max affine_map<(i, j) -> (i, j, 0)>(%i, %j)
       return %0, %1, %2, %3, %4 : index, index, index, index, index
-    })", inputs);
+    })",
+                   inputs);
   const int64_t expected[] = {-16, -4, 1 - 3, -7, 5};
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(out["result" + std::to_string(i)].ints(), std::vector<int64_t>{expected[i]}) << i;

@@ -19,7 +19,9 @@ TEST_F(TensorTest, SlicesAndReshapes) {
       %2 = tensor.expand_shape %a [[0], [1, 2]] output_shape [2, 2, 3] : tensor<2x6xf32> into tensor<2x2x3xf32>
       %3 = tensor.collapse_shape %a [[0, 1]] : tensor<2x6xf32> into tensor<12xf32>
       return %0, %1, %2, %3, %a : tensor<3xf32>, tensor<2x6xf32>, tensor<2x2x3xf32>, tensor<12xf32>, tensor<2x6xf32>
-    })", named({{"arg0", floats({2, 6}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})}, {"arg1", ints({}, {1}, Element::index)}}));
+    })",
+                   named({{"arg0", floats({2, 6}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
+                          {"arg1", ints({}, {1}, Element::index)}}));
   EXPECT_EQ(out["result0"].floats(), (V{7, 9, 11}));
   EXPECT_EQ(out["result1"].floats(), (V{7, 9, 11, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
   EXPECT_EQ(Shape(out["result2"].shape()), (Shape{2, 2, 3}));
@@ -39,7 +41,8 @@ TEST_F(TensorTest, UpdatesInPlaceOnlyWhatNobodyElseSees) {
       %3 = tensor.insert_slice %v into %2[2] [1] [1] : tensor<1xf32> into tensor<3xf32>
       %4 = tensor.insert_slice %s into %3[0] [1] [1] : tensor<1xf32> into tensor<3xf32>
       return %3, %s, %4 : tensor<3xf32>, tensor<1xf32>, tensor<3xf32>
-    })", named({{"arg0", floats({1}, {7})}}));
+    })",
+                   named({{"arg0", floats({1}, {7})}}));
   EXPECT_EQ(out["result0"].floats(), (V{7, 7, 7}));
   EXPECT_EQ(out["result1"].floats(), (V{1}));
   EXPECT_EQ(out["result2"].floats(), (V{1, 7, 7}));
@@ -59,7 +62,8 @@ TEST_F(TensorTest, ConcatPadAndElements) {
       %3 = tensor.from_elements %2, %z : tensor<2xf32>
       %4 = tensor.dim %0, %c1 : tensor<3x2xf32>
       return %0, %1, %2, %3, %4 : tensor<3x2xf32>, tensor<3x4xf32>, f32, tensor<2xf32>, index
-    })", named({{"arg0", floats({1, 2}, {1, 2})}, {"arg1", floats({2, 2}, {3, 4, 5, 6})}}));
+    })",
+                   named({{"arg0", floats({1, 2}, {1, 2})}, {"arg1", floats({2, 2}, {3, 4, 5, 6})}}));
   EXPECT_EQ(out["result0"].floats(), (V{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(out["result1"].floats(), (V{-1, -1, -1, -1, 1, 2, -1, -1, -1, -1, -1, -1}));
   EXPECT_EQ(out["result2"].floats(), (V{6}));
@@ -68,7 +72,8 @@ TEST_F(TensorTest, ConcatPadAndElements) {
 }
 
 TEST_F(TensorTest, EmptyTensorsAreNaN) {
-  Arrays out = run("func.func @main() -> tensor<2xf32> {\n%0 = tensor.empty() : tensor<2xf32>\nreturn %0 : tensor<2xf32>\n}");
+  Arrays out =
+      run("func.func @main() -> tensor<2xf32> {\n%0 = tensor.empty() : tensor<2xf32>\nreturn %0 : tensor<2xf32>\n}");
   EXPECT_EQ(countNaNs(out["result0"]), 2);
 }
 
@@ -77,7 +82,8 @@ TEST_F(TensorTest, SlicesOutsideAreReported) {
     func.func @main(%a: tensor<4xf32>, %i: index) -> tensor<2xf32> {
       %0 = tensor.extract_slice %a[%i] [2] [1] : tensor<4xf32> to tensor<2xf32>
       return %0 : tensor<2xf32>
-    })", named({{"arg0", floats({4}, {1, 2, 3, 4})}, {"arg1", ints({}, {3}, Element::index)}}));
+    })",
+                             named({{"arg0", floats({4}, {1, 2, 3, 4})}, {"arg1", ints({}, {3}, Element::index)}}));
   EXPECT_NE(message.find("leaves dimension 0 of extent 4: offset 3, size 2, stride 1"), std::string::npos) << message;
 }
 
@@ -108,7 +114,8 @@ TEST_F(TensorTest, LoopsBranchesAndCalls) {
         scf.yield %sum : f32
       }
       return %r : f32
-    })", named({{"arg0", floats({}, {10})}}));
+    })",
+                   named({{"arg0", floats({}, {10})}}));
   EXPECT_EQ(out["result0"].floats(), (V{-20}));
 }
 
@@ -129,7 +136,8 @@ TEST_F(TensorTest, MemrefsAreWrittenThroughViews) {
       %c14 = arith.constant 14 : index
       %2 = memref.load %f[%c14] : memref<16xf32>
       return %0, %1, %2, %m : f32, f32, f32, memref<4x4xf32>
-    })", named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
+    })",
+                   named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
   EXPECT_EQ(out["result0"].floats(), (V{5}));
   EXPECT_TRUE(std::isnan(out["result1"].floats()[0])) << "fresh memory is poison";
   EXPECT_EQ(out["result2"].floats(), (V{5}));
@@ -185,7 +193,8 @@ TEST_F(TensorTest, ForallTasksSeeTheInitialValue) {
           }
         }
         return %0 : tensor<4xf32>
-      })", named({{"arg0", floats({4}, {1, 2, 4, 8})}}), {Mode::Exact, seed});
+      })",
+                     named({{"arg0", floats({4}, {1, 2, 4, 8})}}), {Mode::Exact, seed});
     EXPECT_EQ(out["result0"].floats(), (V{3, 6, 12, 9})) << seed;
   }
 }
@@ -200,8 +209,10 @@ TEST_F(TensorTest, ForallWithOverlappingInsertsIsReported) {
         }
       }
       return %0 : tensor<3xf32>
-    })", named({{"arg0", floats({2}, {1, 2})}}));
-  EXPECT_NE(message.find("writes an element that another task of the 'scf.forall' writes too"), std::string::npos) << message;
+    })",
+                             named({{"arg0", floats({2}, {1, 2})}}));
+  EXPECT_NE(message.find("writes an element that another task of the 'scf.forall' writes too"), std::string::npos)
+      << message;
 }
 
 TEST_F(TensorTest, BufferisedForallWritesInPlace) {
@@ -214,16 +225,20 @@ TEST_F(TensorTest, BufferisedForallWritesInPlace) {
         memref.store %w, %y[%i] : memref<4xf32>
       }
       return %y : memref<4xf32>
-    })", named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
+    })",
+                   named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
   EXPECT_EQ(out["result0"].floats(), (V{1, 4, 9, 16}));
 }
 
 TEST_F(TensorTest, InputsAreChecked) {
-  const char *text = "func.func @main(%x: tensor<2xf32> {ingot.input = \"x\"}) -> tensor<2xf32> {\nreturn %x : tensor<2xf32>\n}";
+  const char *text =
+      "func.func @main(%x: tensor<2xf32> {ingot.input = \"x\"}) -> tensor<2xf32> {\nreturn %x : tensor<2xf32>\n}";
   EXPECT_NE(fail(text).find("expects an input 'x'"), std::string::npos);
-  EXPECT_NE(fail(text, named({{"x", floats({3}, {1, 2, 3})}})).find("input 'x' of shape [2], but got [3]"), std::string::npos);
+  EXPECT_NE(fail(text, named({{"x", floats({3}, {1, 2, 3})}})).find("input 'x' of shape [2], but got [3]"),
+            std::string::npos);
   EXPECT_NE(fail(text, named({{"x", ints({2}, {1, 2})}})).find("of element type f32, but got i32"), std::string::npos);
-  EXPECT_NE(fail(text, named({{"x", floats({2}, {1, 2})}, {"y", floats({2}, {1, 2})}})).find("has no input 'y'"), std::string::npos);
+  EXPECT_NE(fail(text, named({{"x", floats({2}, {1, 2})}, {"y", floats({2}, {1, 2})}})).find("has no input 'y'"),
+            std::string::npos);
   EXPECT_NE(fail(text, {}, {}, "other").find("has no entry 'other'"), std::string::npos);
 }
 
@@ -246,7 +261,9 @@ TEST_F(TensorTest, StatesSurviveRunsAndParamsComeByName) {
   Interpreter interpreter(*module, {}, [&](llvm::StringRef name) -> std::optional<Array> {
     return name == "scale" ? std::optional(floats({1}, {100})) : std::nullopt;
   });
-  auto step = [&](double x) { return interpreter.run("main", named({{"x", floats({1}, {x})}}))->find("y")->second.floats()[0]; };
+  auto step = [&](double x) {
+    return interpreter.run("main", named({{"x", floats({1}, {x})}}))->find("y")->second.floats()[0];
+  };
   EXPECT_EQ(step(1), 1200);
   EXPECT_EQ(step(2), 1600);
   Arrays saved = interpreter.saveStates();
@@ -259,7 +276,8 @@ TEST_F(TensorTest, StatesSurviveRunsAndParamsComeByName) {
 }
 
 TEST_F(TensorTest, MissingAndMisshapenParamsAreReported) {
-  EXPECT_NE(fail(kCounter, named({{"x", floats({1}, {1})}})).find("has no value for parameter 'scale'"), std::string::npos);
+  EXPECT_NE(fail(kCounter, named({{"x", floats({1}, {1})}})).find("has no value for parameter 'scale'"),
+            std::string::npos);
 }
 
 } // namespace

@@ -26,7 +26,8 @@ TEST_F(TileTest, ContractOnTensors) {
       %0 = tile.contract [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>]
           ins(%x, %w : tensor<2x3xf32>, tensor<3x4xf32>) outs(%e : tensor<2x4xf32>) -> tensor<2x4xf32>
       return %0 : tensor<2x4xf32>
-    })", named({{"arg0", floats({2, 3}, x)}, {"arg1", floats({3, 4}, w)}}));
+    })",
+                   named({{"arg0", floats({2, 3}, x)}, {"arg1", floats({3, 4}, w)}}));
   expectNear(out["result0"].floats(), expected, 1e-15);
 }
 
@@ -49,7 +50,8 @@ TEST_F(TileTest, ContractWithPermutedResultAndTwoReductions) {
                           affine_map<(a, m, n, b) -> (n, m)>]
           ins(%x, %w : tensor<2x9x3xf32>, tensor<3x4x2xf32>) outs(%e : tensor<4x9xf32>) -> tensor<4x9xf32>
       return %0 : tensor<4x9xf32>
-    })", named({{"arg0", floats({2, 9, 3}, x)}, {"arg1", floats({3, 4, 2}, w)}}));
+    })",
+                   named({{"arg0", floats({2, 9, 3}, x)}, {"arg1", floats({3, 4, 2}, w)}}));
   expectNear(out["result0"].floats(), expected, 1e-15);
 }
 
@@ -66,7 +68,8 @@ TEST_F(TileTest, ContractThroughStridedViews) {
           ins(%xs, %ws : memref<2x3xf32, strided<[6, 2], offset: 1>>, memref<3x2xf32, strided<[2, 1], offset: 6>>)
           outs(%ys : memref<2x2xf32, strided<[8, 1], offset: 1>>)
       return %y : memref<3x4xf32>
-    })", named({{"arg0", floats({2, 6}, x)}, {"arg1", floats({6, 2}, w)}}));
+    })",
+                   named({{"arg0", floats({2, 6}, x)}, {"arg1", floats({6, 2}, w)}}));
   V y = out["result0"].floats();
   EXPECT_EQ(countNaNs(out["result0"]), 8);
   for (int m = 0; m < 2; ++m)
@@ -99,8 +102,10 @@ TEST_F(TileTest, MapBroadcastsTransposesAndRounds) {
       }
       return %0 : tensor<2x3xf32>
     })";
-  Arrays inputs = named({{"arg0", floats({2, 3}, {1, 2, 3, 4, 5, 6})}, {"arg1", floats({3}, {2, 2, 2})},
-                         {"arg2", floats({3, 2}, {10, 20, 30, 40, 50, 60})}, {"arg3", floats({2}, {-1, -2})}});
+  Arrays inputs = named({{"arg0", floats({2, 3}, {1, 2, 3, 4, 5, 6})},
+                         {"arg1", floats({3}, {2, 2, 2})},
+                         {"arg2", floats({3, 2}, {10, 20, 30, 40, 50, 60})},
+                         {"arg3", floats({2}, {-1, -2})}});
   EXPECT_EQ(run(text, inputs)["result0"].floats(), (V{-2, -2, 150, 80, 200, 360}));
 }
 
@@ -118,7 +123,8 @@ TEST_F(TileTest, MapWithoutInputsFillsAndMayWorkInPlace) {
         tile.yield %0 : f32
       }
       return %e, %x : memref<2xf32>, memref<4xf32>
-    })", named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
+    })",
+                   named({{"arg0", floats({4}, {1, 2, 3, 4})}}));
   EXPECT_EQ(out["result0"].floats(), (V{3, 3}));
   EXPECT_EQ(out["result1"].floats(), (V{2, 4, 6, 8}));
 }
@@ -186,8 +192,12 @@ TEST_F(TileTest, AttentionRopePositionsOnViews) {
           tensor<2x2x5x8xf32>, tensor<2x2x5x8xf32>, tensor<2xi32>, tensor<2xi32>) -> tensor<2x3x4x8xf32>
       return %o : tensor<2x3x4x8xf32>
     })";
-  Arrays inputs = named({{"arg0", floats({2, 3, 4, 8}, q)}, {"arg1", floats({2, 2, 5, 8}, k)}, {"arg2", floats({2, 2, 5, 8}, v)},
-                         {"arg3", floats({16, 4}, c)}, {"arg4", floats({16, 4}, s)}, {"arg5", ints({2}, {0, 2})},
+  Arrays inputs = named({{"arg0", floats({2, 3, 4, 8}, q)},
+                         {"arg1", floats({2, 2, 5, 8}, k)},
+                         {"arg2", floats({2, 2, 5, 8}, v)},
+                         {"arg3", floats({16, 4}, c)},
+                         {"arg4", floats({16, 4}, s)},
+                         {"arg5", ints({2}, {0, 2})},
                          {"arg6", ints({2}, {2, 3})}});
   Array part = run(text, inputs)["result0"], expected = run(whole, inputs)["result0"];
   EXPECT_EQ(countNaNs(part), 2 * 3 * 2 * 8) << "heads 0 and 1 are not written";
@@ -207,7 +217,8 @@ TEST_F(TileTest, GatherFromPanels) {
       %e = tensor.empty() : tensor<1x4x2xf32>
       %0 = tile.gather panels ins(%t, %i : tensor<2x2x3xf32>, tensor<1x4xi32>) outs(%e : tensor<1x4x2xf32>) -> tensor<1x4x2xf32>
       return %0 : tensor<1x4x2xf32>
-    })", named({{"arg0", floats({2, 2, 3}, stored)}, {"arg1", ints({1, 4}, {4, 0, 99, -1})}}));
+    })",
+                   named({{"arg0", floats({2, 2, 3}, stored)}, {"arg1", ints({1, 4}, {4, 0, 99, -1})}}));
   EXPECT_EQ(out["result0"].floats(), (V{40, 41, 0, 1, 50, 51, 0, 1}));
 }
 
@@ -221,8 +232,10 @@ TEST_F(TileTest, ScatterKeepsTheRestOfThePage) {
           outs(%p : memref<1x2x1x1x3x1xf32, strided<[6, 3, 3, 3, 1, 1], offset: 6>>)
       return %c : memref<2x2x1x1x3x1xf32>
     })";
-  Arrays inputs = named({{"arg0", floats({1, 2, 1, 1}, {1, 2})}, {"arg1", floats({1, 2, 1, 1}, {3, 4})},
-                         {"arg2", ints({1}, {1})}, {"arg3", ints({1}, {2})},
+  Arrays inputs = named({{"arg0", floats({1, 2, 1, 1}, {1, 2})},
+                         {"arg1", floats({1, 2, 1, 1}, {3, 4})},
+                         {"arg2", ints({1}, {1})},
+                         {"arg3", ints({1}, {2})},
                          {"arg4", floats({2, 2, 1, 1, 3, 1}, V(12, 9))}});
   EXPECT_EQ(run(memrefs, inputs)["result0"].floats(), (V{9, 9, 9, 9, 9, 9, 9, 1, 2, 9, 3, 4}));
   const char *tensors = R"(
