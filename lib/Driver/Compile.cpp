@@ -7,6 +7,7 @@
 #include "ingot/Target/CPU/Passes.h"
 #include "ingot/Target/CPU/Target.h"
 #include "lib/Driver/LoadModel.h"
+#include "lib/Driver/Reproducer.h"
 #include "lib/Driver/Tokenizers.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
@@ -68,9 +69,9 @@ private:
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
-    PassManager manager(context);
+    PassManager manager = PassManager::on<ModuleOp>(context);
     build(manager);
-    return manager.run(module);
+    return runWithReproducer(manager, module, (options.output == "-" ? "ingot" : options.output) + ".reproducer.mlir");
   }
 
   LogicalResult runModelPasses() {
@@ -105,8 +106,11 @@ private:
 
   LogicalResult plan(ModuleOp module, const std::string &isa) {
     PlanOptions plan = {isa, workers()};
-    if (options.from == Stage::Task)
+    if (options.from == Stage::Task) {
+      for (auto program : module.getOps<task::ProgramOp>())
+        program.setTargetAttr(task::CpuTargetAttr::get(context, isa));
       return runPasses(module, [&](OpPassManager &manager) { manager.nest<task::ProgramOp>().addPass(createVerifyProgram()); });
+    }
     if (options.from == Stage::Ingot) {
       auto build = [&](OpPassManager &manager) { buildKernelPipeline(manager); };
       if (failed(runPasses(module, build)) || failed(saveTemp(module, "2-tile")))
@@ -198,6 +202,7 @@ LogicalResult ingot::compile(const CompileOptions &options) {
   DialectRegistry registry;
   registerCompiler(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false); // messages are for people who wrote a model, not a pass
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
   return Compilation(options, &context).run();
