@@ -6,8 +6,8 @@ def Simplify : Pass<"ingot-simplify", "::mlir::ModuleOp"> {
   let description = [{
     Canonicalises, with these additions: operations on constants are computed (by the interpreter's definition of each
     operation, rounded to its type) if the result has at most `max-bytes` bytes; pairs of transposes and of
-    broadcasts merge; a broadcast takes over the unit dimensions that a reshape adds; `gather` looks through widened
-    indices. Numbers stay what they are to the bit: `x * 1` and `x + (-0)` vanish, `x + 0` does not, because it turns -0
+    broadcasts merge; a broadcast takes over the unit dimensions that a reshape adds; a contraction takes over a transpose
+    of its result; slices move up through pointwise operations and concatenations; `gather` looks through widened indices. Numbers stay what they are to the bit: `x * 1` and `x + (-0)` vanish, `x + 0` does not, because it turns -0
     into 0.
 
     ```mlir

@@ -1,5 +1,6 @@
 // ingot-simplify: canonical forms and folding of constants.
 #include "ConstantFolding.h"
+#include "SimplifyPatterns.h"
 
 #include "dialects/Ingot/Ingot.h"
 #include "ingot/Model/Passes.h"
@@ -30,6 +31,25 @@ struct MergeTransposes : OpRewritePattern<TransposeOp> {
     auto permutation =
         llvm::map_to_vector(op.getPermutation(), [&](int64_t dim) { return inner.getPermutation()[dim]; });
     rewriter.replaceOpWithNewOp<TransposeOp>(op, inner.getInput(), permutation);
+    return success();
+  }
+};
+
+/// transpose(dot(x, y)) -> dot(y, x) where that is the transposition: batch dimensions stay, the others change sides.
+struct SwapDotOperands : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(TransposeOp op, PatternRewriter &rewriter) const override {
+    auto dot = op.getInput().getDefiningOp<DotOp>();
+    if (!dot || !dot->hasOneUse())
+      return failure();
+    int64_t batch = dot.getLhsBatch().size(), left = dot.getLhsFree().size(), right = dot.getRhsFree().size();
+    auto order = llvm::to_vector(llvm::seq<int64_t>(0, batch));
+    llvm::append_range(order, llvm::seq<int64_t>(batch + left, batch + left + right));
+    llvm::append_range(order, llvm::seq<int64_t>(batch, batch + left));
+    if (op.getPermutation() != ArrayRef<int64_t>(order))
+      return failure();
+    rewriter.replaceOpWithNewOp<DotOp>(op, dot.getRhs(), dot.getLhs(), dot.getRhsBatch(), dot.getLhsBatch(),
+                                       dot.getRhsContract(), dot.getLhsContract());
     return success();
   }
 };
@@ -121,8 +141,9 @@ struct SimplifyPass : ingot::impl::SimplifyBase<SimplifyPass> {
       dialect->getCanonicalizationPatterns(patterns);
     for (RegisteredOperationName op : context->getRegisteredOperations())
       op.getCanonicalizationPatterns(patterns, context);
-    patterns.add<MergeTransposes, MergeBroadcasts, BroadcastOverUnitDims, GatherByNarrowIndices, RopeAtNarrowPositions,
-                 ConcatOfOne>(context);
+    patterns.add<MergeTransposes, SwapDotOperands, MergeBroadcasts, BroadcastOverUnitDims, GatherByNarrowIndices,
+                 RopeAtNarrowPositions, ConcatOfOne>(context);
+    model::populateSlicePatterns(patterns);
     model::populateConstantFolding(patterns, maxBytes, [this] { ++numFolded; });
     // Stopping at the greedy driver's iteration limit is no error: the program is right after every rewrite.
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));

@@ -130,3 +130,37 @@ func.func @reshapes(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
   %2 = tensor.concat dim(0) %1 : (tensor<2x8xf32>) -> tensor<2x8xf32>
   return %2 : tensor<2x8xf32>
 }
+
+// -----
+
+// A contraction of two batches, transposed, is one with its sides changed; another permutation stays.
+// CHECK-LABEL: func @dot_result
+// CHECK-NEXT: %[[D:.*]] = ingot.dot %arg1, %arg0 batch [0] x [0] contract [1] x [2] : (tensor<2x4x5xf32>, tensor<2x3x4xf32>) -> tensor<2x5x3xf32>
+// CHECK-NEXT: %[[E:.*]] = ingot.dot %arg0, %arg1 batch [0] x [0] contract [2] x [1]
+// CHECK-NEXT: %[[T:.*]] = ingot.transpose %[[E]] permutation [1, 0, 2]
+// CHECK-NEXT: return %[[D]], %[[T]]
+func.func @dot_result(%x: tensor<2x3x4xf32>, %y: tensor<2x4x5xf32>) -> (tensor<2x5x3xf32>, tensor<3x2x5xf32>) {
+  %0 = ingot.dot %x, %y batch [0] x [0] contract [2] x [1] : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
+  %1 = ingot.transpose %0 permutation [0, 2, 1] : (tensor<2x3x5xf32>) -> tensor<2x5x3xf32>
+  %2 = ingot.dot %x, %y batch [0] x [0] contract [2] x [1] : (tensor<2x3x4xf32>, tensor<2x4x5xf32>) -> tensor<2x3x5xf32>
+  %3 = ingot.transpose %2 permutation [1, 0, 2] : (tensor<2x3x5xf32>) -> tensor<3x2x5xf32>
+  return %1, %3 : tensor<2x5x3xf32>, tensor<3x2x5xf32>
+}
+
+// -----
+
+// Slices move up; what lies in one part of a concatenation reads that part, what spans two stays.
+// CHECK-LABEL: func @slices
+// CHECK-DAG: %[[C:.*]] = math.cos %arg0 : tensor<3x4xf32>
+// CHECK-DAG: %[[M:.*]] = tensor.extract_slice %arg1[1, 1] [2, 2] [1, 2] : tensor<3x4xf32> to tensor<2x2xf32>
+// CHECK-DAG: %[[K:.*]] = tensor.concat dim(1) %arg0, %arg1
+// CHECK-DAG: %[[S:.*]] = tensor.extract_slice %[[K]][0, 3] [3, 2] [1, 1]
+// CHECK: return %[[C]], %[[M]], %[[S]]
+func.func @slices(%x: tensor<3x4xf32>, %y: tensor<3x4xf32>) -> (tensor<3x4xf32>, tensor<2x2xf32>, tensor<3x2xf32>) {
+  %0 = tensor.concat dim(1) %x, %y : (tensor<3x4xf32>, tensor<3x4xf32>) -> tensor<3x8xf32>
+  %1 = math.cos %0 : tensor<3x8xf32>
+  %2 = tensor.extract_slice %1[0, 0] [3, 4] [1, 1] : tensor<3x8xf32> to tensor<3x4xf32>
+  %3 = tensor.extract_slice %0[1, 5] [2, 2] [1, 2] : tensor<3x8xf32> to tensor<2x2xf32>
+  %4 = tensor.extract_slice %0[0, 3] [3, 2] [1, 1] : tensor<3x8xf32> to tensor<3x2xf32>
+  return %2, %3, %4 : tensor<3x4xf32>, tensor<2x2xf32>, tensor<3x2xf32>
+}
