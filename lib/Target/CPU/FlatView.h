@@ -7,6 +7,8 @@
 
 namespace ingot::cpu {
 
+using Emitter = mlir::ImplicitLocOpBuilder;
+
 /// A memref of static shape and strides as one flat array. Element (i, j, ...) lies at i * strides[0] + j * strides[1]
 /// + ...; subviews, expanded and collapsed shapes all look alike.
 struct FlatView {

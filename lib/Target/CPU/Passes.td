@@ -80,6 +80,77 @@ def LowerMap : CpuLowering<"ingot-cpu-lower-map"> {
   }];
 }
 
+def LowerRow : CpuLowering<"ingot-cpu-lower-row"> {
+  let summary = "lower `tile.row` to walks over each row";
+  let description = [{
+    Sums and maxima of a row are kept in the lanes of wide vectors and folded by a fixed tree; their order depends on
+    the row's extent alone. Statistics are float32. Softmax subtracts the maximum; layer normalisation takes the variance
+    about the mean in a walk of its own.
+
+    ```mlir
+    tile.row rms_norm eps 1.0e-5 ins(%x, %w : memref<1x64xf32>, memref<64xf32>) outs(%y : memref<1x64xf32>)
+    // becomes, with 16 lanes
+    %x0 = vector.load %xs[%c0] : vector<64xf32>
+    %squares = arith.mulf %x0, %x0
+    ... halves added down to a scalar, math.rsqrt ...
+    scf.for %i = 0 to 64 step 16 { ... vector.store %normal * %scale }
+    ```
+  }];
+}
+
+def LowerReduce : CpuLowering<"ingot-cpu-lower-reduce"> {
+  let summary = "lower `tile.reduce` to loops";
+  let description = [{
+    One chain of combinations per element of the destination, in index order of the reduced dimensions; neighbouring
+    elements share vectors where the input is contiguous along a dimension that stays.
+
+    ```mlir
+    tile.reduce sum dims [0] ins(%x : memref<4x8xf32>) outs(%y : memref<8xf32>)
+    // becomes
+    %sum = scf.for %i = 0 to 4 step 1 iter_args(%acc = %zero) { ... arith.addf %acc, vector.load %xs[%i * 8] }
+    vector.store %sum, %ys[%c0]
+    ```
+
+    Errors: "a reduction of i1 is not supported yet".
+  }];
+}
+
+def LowerRope : CpuLowering<"ingot-cpu-lower-rope"> {
+  let summary = "lower `tile.rope` to rotations of vectors of pairs";
+  let description = [{
+    Positions are clamped to the tables. Interleaved pairs are taken apart and put together again in registers.
+
+    ```mlir
+    tile.rope interleaved ins(%x, %cos, %sin, %p : ...) outs(%y : memref<1x1x1x8xf32>)
+    // becomes
+    %first, %second = vector.deinterleave %x0 : vector<8xf32> -> vector<4xf32>
+    ... %first * %c - %second * %s, %first * %s + %second * %c ...
+    vector.store (vector.interleave ...)
+    ```
+  }];
+}
+
+def LowerAttention : CpuLowering<"ingot-cpu-lower-attention"> {
+  let summary = "lower `tile.attention` to one walk over the visible keys";
+  let description = [{
+    For each row and head, keys are taken in blocks of four vectors: scores of the block on the stack, a running maximum,
+    and a sum and an output that are rescaled when the maximum grows. Keys beyond the visible ones are not read. Rows that
+    are not counted, or see no key, become zeros.
+
+    ```mlir
+    tile.attention causal scale 0.35 ins(%q, %k, %v : ...) start(%s : memref<1xi32>) count(%n : memref<1xi32>)
+        outs(%o : memref<1x1x2x8xf32>)
+    // becomes
+    %scores = memref.alloca() : memref<64xf32>
+    scf.for %first = 0 to %visible step 64 iter_args(%max, %sum, %out) {
+      scf.for %j = 0 to min(%visible - %first, 64) { memref.store %score, %scores[%j] }
+      ... math.exp ...
+      scf.for %j ... { %out + %scores[%j] * vector.load %values[...] }
+    }
+    ```
+  }];
+}
+
 def LowerMoves : CpuLowering<"ingot-cpu-lower-moves"> {
   let summary = "lower `tile.gather`, `tile.scatter` and `tile.positions` to copies";
   let description = [{
@@ -92,4 +163,30 @@ def LowerMoves : CpuLowering<"ingot-cpu-lower-moves"> {
     scf.for %j = 0 to 64 step 8 { vector.load %t[%row * 64 + %j]; vector.store %y[%j] }
     ```
   }];
+}
+
+def ExpandMath : Pass<"ingot-cpu-expand-math"> {
+  let summary = "replace functions by polynomials, and 16-bit floats by float32";
+  let description = [{
+    Bodies call no library. Functions of float32 become polynomials (lib/Target/CPU/MathFunctions.h lists their
+    errors); arithmetic on bfloat16 and float16 is done in float32 and rounded after each operation, as their
+    definition says; conversions, rounding and fused multiply-add that the level has no instructions for become
+    integer and float arithmetic. Runs on scalars and vectors.
+
+    ```mlir
+    %y = math.rsqrt %x : vector<8xf32>
+    // becomes
+    %root = math.sqrt %x : vector<8xf32>
+    %y = arith.divf %one, %root : vector<8xf32>
+    ```
+
+    Errors: "'math.atan' op of 'f32' is not supported yet on the CPU".
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+  let options = [
+    Option<"baseline", "baseline", "bool", "false",
+           "the level has no instructions for float16 conversion, rounding and fused multiply-add">,
+    Option<"hasBF16", "has-bf16", "bool", "false", "the level has an instruction that rounds to bfloat16">,
+  ];
+  let statistics = [Statistic<"numExpanded", "num-expanded", "operations replaced">];
 }

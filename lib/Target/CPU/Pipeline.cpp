@@ -24,7 +24,9 @@ namespace {
 struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<int64_t> lanes{*this, "lanes", llvm::cl::desc("float32 elements of a vector register"), llvm::cl::init(8)};
   Option<int64_t> registers{*this, "registers", llvm::cl::desc("vector registers"), llvm::cl::init(16)};
-  Option<bool> hasHalf{*this, "has-half", llvm::cl::desc("instructions that convert float16"), llvm::cl::init(true)};
+  Option<bool> baseline{*this, "baseline", llvm::cl::desc("no instructions for float16, rounding, fused multiply-add"),
+                        llvm::cl::init(false)};
+  Option<bool> hasBF16{*this, "has-bf16", llvm::cl::desc("an instruction that rounds to bfloat16"), llvm::cl::init(false)};
 };
 } // namespace
 
@@ -42,7 +44,13 @@ void cpu::buildCpuPipeline(OpPassManager &manager, const CpuPipelineOptions &opt
   manager.addPass(createOutlineBodies());
   manager.addPass(createLowerContract(machine<LowerContractOptions>(options)));
   manager.addPass(createLowerMap(machine<LowerMapOptions>(options)));
+  manager.addPass(createLowerRow(machine<LowerRowOptions>(options)));
+  manager.addPass(createLowerReduce(machine<LowerReduceOptions>(options)));
+  manager.addPass(createLowerRope(machine<LowerRopeOptions>(options)));
+  manager.addPass(createLowerAttention(machine<LowerAttentionOptions>(options)));
   manager.addPass(createLowerMoves(machine<LowerMovesOptions>(options)));
+  // After all lowering that computes: it leaves only what has instructions.
+  manager.addPass(createExpandMath({options.baseline, options.hasBF16}));
   // Loop nests recompute offsets freely; fewer operations make the conversions below cheaper.
   manager.addPass(createCSEPass());
   // Subviews and reshapes become arithmetic on offsets, in affine, which the next pass lowers.
@@ -62,7 +70,7 @@ void cpu::registerCpuPasses() {
   registerIngotTargetCPUPasses();
   PassPipelineRegistration<PipelineOptions>(
       "ingot-cpu-pipeline", "task programs to the llvm dialect", [](OpPassManager &manager, const PipelineOptions &options) {
-        buildCpuPipeline(manager, {options.lanes, options.registers, options.hasHalf});
+        buildCpuPipeline(manager, {options.lanes, options.registers, options.baseline, options.hasBF16});
       });
 }
 

@@ -6,6 +6,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/APFloat.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -29,18 +30,18 @@ static mlir::MLIRContext &context() {
 }
 
 test::LoadedCode::LoadedCode(const cpu::CpuCode &code) {
-  int file = memfd_create("bodies", 0);
+  // Open until the code is unloaded: the loader knows libraries by their path, so no other may get this descriptor.
+  file = memfd_create("bodies", 0);
   if (write(file, code.sharedObject.data(), code.sharedObject.size()) != static_cast<ssize_t>(code.sharedObject.size()))
     throw std::runtime_error("cannot write the shared object");
   handle = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  close(file);
   if (!handle)
     throw std::runtime_error(dlerror());
 }
 
 test::LoadedCode::~LoadedCode() {
-  if (handle)
-    dlclose(handle);
+  dlclose(handle);
+  close(file);
 }
 
 program::BodyFunction test::LoadedCode::function(const std::string &symbol) const {
@@ -115,14 +116,40 @@ std::vector<float> test::randomFloats(size_t count, unsigned seed) {
   return values;
 }
 
+std::string test::memref(const std::vector<int64_t> &extents, const std::string &element) {
+  std::string text = "memref<";
+  for (int64_t extent : extents)
+    text += std::to_string(extent) + "x";
+  return text + element + ">";
+}
+
+static const llvm::fltSemantics &semanticsOf(const std::string &element) {
+  return element == "bf16" ? llvm::APFloat::BFloat() : llvm::APFloat::IEEEhalf();
+}
+
+uint16_t test::toHalf(float exact, const std::string &element) {
+  llvm::APFloat value(exact);
+  bool inexact;
+  value.convert(semanticsOf(element), llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return static_cast<uint16_t>(value.bitcastToAPInt().getZExtValue());
+}
+
+float test::fromHalf(uint16_t bits, const std::string &element) {
+  llvm::APFloat value(semanticsOf(element), llvm::APInt(16, bits));
+  bool inexact;
+  value.convert(llvm::APFloat::IEEEsingle(), llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return value.convertToFloat();
+}
+
 double test::maxNormError(const std::vector<float> &actual, const std::vector<double> &expected) {
   if (actual.size() != expected.size())
     return std::numeric_limits<double>::infinity();
   double difference = 0, scale = 1;
   for (size_t i = 0; i < actual.size(); ++i) {
     double distance = std::abs(actual[i] - expected[i]);
-    // NaN must not pass as a small error.
-    difference = distance <= difference ? difference : std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
+    if (std::isnan(distance)) // must not pass as a small error
+      return std::numeric_limits<double>::infinity();
+    difference = std::max(difference, distance);
     scale = std::max(scale, std::abs(expected[i]));
   }
   return difference / scale;

@@ -15,12 +15,13 @@ namespace ingot::test {
 /// A compiled program's shared object, loaded.
 class LoadedCode {
 public:
-  LoadedCode(const cpu::CpuCode &code);
-  LoadedCode(LoadedCode &&other) : handle(std::exchange(other.handle, nullptr)) {}
+  explicit LoadedCode(const cpu::CpuCode &code);
+  LoadedCode(const LoadedCode &) = delete;
   ~LoadedCode();
   program::BodyFunction function(const std::string &symbol) const;
 
 private:
+  int file;
   void *handle;
 };
 
@@ -47,6 +48,12 @@ std::string programOf(const std::string &body);
 
 /// `count` normally distributed values of the seed's stream.
 std::vector<float> randomFloats(size_t count, unsigned seed);
+
+/// "memref<2x3xf32>"
+std::string memref(const std::vector<int64_t> &extents, const std::string &element = "f32");
+/// `exact` rounded to nearest even to "f16" or "bf16", as bits; and back.
+uint16_t toHalf(float exact, const std::string &element);
+float fromHalf(uint16_t bits, const std::string &element);
 
 /// max |a - b| / max(1, max |b|).
 double maxNormError(const std::vector<float> &actual, const std::vector<double> &expected);

@@ -32,7 +32,8 @@ void registerCpuTarget(mlir::DialectRegistry &registry);
 struct CpuPipelineOptions {
   int64_t lanes = 8;      // float32 elements of a vector register
   int64_t registers = 16; // vector registers
-  bool hasHalf = true;    // instructions that convert float16
+  bool baseline = false;  // no instructions for float16 conversion, rounding and fused multiply-add
+  bool hasBF16 = false;   // an instruction that rounds to bfloat16
 };
 
 /// Task programs to the `llvm` dialect: one exported function per body.
