@@ -44,7 +44,7 @@ Array Array::ofInts(Element element, ArrayRef<int64_t> shape, ArrayRef<int64_t> 
   assert(!isFloat(element) && static_cast<int64_t>(values.size()) == llvm::product_of(shape));
   Array array = uninitialized(element, shape);
   for (auto [cell, value] : llvm::zip(*array.storage, values))
-    cell.i = wrapTo(element, value);
+    cell.i = value == poison().i ? value : wrapTo(element, value);
   return array;
 }
 
@@ -212,6 +212,12 @@ void Array::assign(const Array &source) const {
   else
     forEachOffset<2>(extents, {ArrayRef<int64_t>(steps), source.strides()},
                      [&](const std::array<int64_t, 2> &offset) { to[offset[0]] = from[offset[1]]; });
+  finishWrite();
+}
+
+void Array::fill(Cell cell) const {
+  forEachOffset<1>(extents, {ArrayRef<int64_t>(steps)},
+                   [&](const std::array<int64_t, 1> &offset) { data()[offset[0]] = cell; });
   finishWrite();
 }
 

@@ -74,7 +74,7 @@ LogicalResult TaskGuard::finishBuffer(StringRef symbol) {
   int64_t missing = -1;
   for (const Box &box : *certain)
     forEachInBox(now.shape(), box.offsets, box.sizes, [&](int64_t position) {
-      if (now.data()[position].i == poison().i)
+      if (isPoison(now.data()[position]))
         missing = position;
     });
   if (missing >= 0)
@@ -84,7 +84,7 @@ LogicalResult TaskGuard::finishBuffer(StringRef symbol) {
   for (const Box &box : *writes) {
     Array to = real.slice(box.offsets, box.sizes, ones), from = now.slice(box.offsets, box.sizes, ones);
     forEachOffset<2>(box.sizes, {to.strides(), from.strides()}, [&](const std::array<int64_t, 2> &offset) {
-      if (from.data()[offset[1]].i != poison().i)
+      if (!isPoison(from.data()[offset[1]]))
         to.data()[offset[0]] = from.data()[offset[1]];
     });
     to.finishWrite();

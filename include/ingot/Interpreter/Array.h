@@ -24,7 +24,7 @@ public:
   static Array uninitialized(Element element, llvm::ArrayRef<int64_t> shape);
   /// New cells, all `value`.
   static Array filled(Element element, llvm::ArrayRef<int64_t> shape, Cell value);
-  /// From row-major values. Floats are taken as they are, not rounded.
+  /// From row-major values. Floats are taken as they are, not rounded; integers are wrapped; poison stays.
   static Array ofFloats(Element element, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<double> values);
   static Array ofInts(Element element, llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> values);
   /// From row-major little-endian bytes: as many as the shape says.
@@ -75,6 +75,8 @@ public:
 
   /// Copies the elements of `source`, which has the same shape, into this view's cells.
   void assign(const Array &source) const;
+  /// Sets all elements of this view.
+  void fill(Cell cell) const;
   /// Poisons what a write of elements wider than a cell also overwrites in an arena. Writers through a view call it.
   void finishWrite() const;
 

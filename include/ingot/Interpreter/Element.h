@@ -41,6 +41,9 @@ inline Cell poison() {
   return cell;
 }
 
+/// Whether a cell still holds what nobody wrote. Computed NaNs have other payloads; arithmetic on poison keeps it.
+inline bool isPoison(Cell cell) { return cell.i == poison().i; }
+
 /// Reads one little-endian element from memory, exactly.
 Cell loadBytes(Element element, const void *bytes);
 /// Writes one element, rounded or wrapped to its type.

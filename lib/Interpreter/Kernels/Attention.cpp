@@ -22,10 +22,12 @@ public:
   }
 
 private:
-  /// Number of keys that row c of sequence b sees.
+  /// Number of keys that row c of sequence b sees; -1 if that depends on what nobody wrote.
   int64_t visibleKeys(int64_t b, int64_t c) const {
     if (!in.start)
       return in.causal ? std::clamp<int64_t>(keys - rows + c + 1, 0, keys) : keys;
+    if (isPoison(in.start->at({b})) || isPoison(in.count->at({b})))
+      return -1;
     int64_t start = in.start->at({b}).i, count = in.count->at({b}).i;
     if (c >= count)
       return 0;
@@ -56,6 +58,8 @@ private:
   }
 
   void attendRow(int64_t b, int64_t c, int64_t h, int64_t visible) {
+    if (visible < 0)
+      return; // the results are poison already
     A maximum = scoreRow(b, c, h, visible), total = 0;
     for (int64_t j = 0; j < visible; ++j) {
       scores[j] = static_cast<A>(std::exp(static_cast<double>(scores[j] - maximum)));

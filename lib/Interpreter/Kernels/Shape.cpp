@@ -12,6 +12,10 @@ Array ingot::interpreter::rope(Mode mode, const Array &input, const Array &cos, 
     using A = decltype(zero);
     for (int64_t b = 0; b < input.shape()[0]; ++b)
       for (int64_t c = 0; c < input.shape()[1]; ++c) {
+        if (isPoison(positions.at({b, c}))) {
+          out.slice({b, c, 0, 0}, {1, 1, input.shape()[2], input.shape()[3]}, {1, 1, 1, 1}).fill(poison());
+          continue;
+        }
         int64_t position = std::clamp<int64_t>(positions.at({b, c}).i, 0, cos.shape()[0] - 1);
         for (int64_t h = 0; h < input.shape()[2]; ++h)
           for (int64_t i = 0; i < angles; ++i) {
@@ -31,7 +35,8 @@ Array ingot::interpreter::positions(const Array &start, int64_t rows) {
   Array out = Array::uninitialized(start.element(), {start.shape()[0], rows});
   for (int64_t b = 0; b < start.shape()[0]; ++b)
     for (int64_t c = 0; c < rows; ++c)
-      out.at({b, c}).i = wrapTo(start.element(), start.at({b}).i + c);
+      if (!isPoison(start.at({b})))
+        out.at({b, c}).i = wrapTo(start.element(), start.at({b}).i + c);
   return out;
 }
 
@@ -45,18 +50,24 @@ Array ingot::interpreter::gather(const Array &table, const Array &indices, bool 
   Array out = Array::uninitialized(table.element(), shape);
   Cell *to = out.data();
   forEachOffset<1>(indices.shape(), {indices.strides()}, [&](const auto &offset) {
+    bool known = !isPoison(indices.data()[offset[0]]);
     int64_t index = std::clamp<int64_t>(indices.data()[offset[0]].i, 0, rows - 1);
     const Cell *from = table.data() + index / width * table.strides().front();
     if (panels)
       from += index % width * table.strides().back();
-    forEachOffset<1>(row, {steps}, [&](const auto &element) { *to++ = from[element[0]]; });
+    forEachOffset<1>(row, {steps}, [&](const auto &element) { *to++ = known ? from[element[0]] : poison(); });
   });
   return out;
 }
 
 void ingot::interpreter::appendRows(const Array &source, const Array &page, const Array &start, const Array &count) {
-  ArrayRef<int64_t> shape = source.shape();
-  for (int64_t b = 0; b < shape[0]; ++b)
+  ArrayRef<int64_t> shape = source.shape(), full = page.shape();
+  for (int64_t b = 0; b < shape[0]; ++b) {
+    // Rows at an unknown place may be anywhere.
+    if (isPoison(start.at({b})) || isPoison(count.at({b}))) {
+      page.slice({b, 0, 0, 0}, {1, full[1], full[2], full[3]}, {1, 1, 1, 1}).fill(poison());
+      continue;
+    }
     for (int64_t c = 0; c < std::min(shape[1], count.at({b}).i); ++c) {
       int64_t row = start.at({b}).i + c;
       if (row < 0 || row >= page.shape()[2])
@@ -65,5 +76,6 @@ void ingot::interpreter::appendRows(const Array &source, const Array &page, cons
         for (int64_t d = 0; d < shape[3]; ++d)
           page.at({b, g, row, d}) = source.at({b, c, g, d});
     }
+  }
   page.finishWrite();
 }

@@ -86,13 +86,24 @@ LogicalResult cmpf(arith::CmpFOp op, Frame &frame) {
       op, frame, [predicate = op.getPredicate()](Cell a, Cell b) { return intCell(compare(predicate, a.f, b.f)); });
 }
 
+/// By hand: the value that is not chosen may be poison.
 LogicalResult select(arith::SelectOp op, Frame &frame) {
+  const Datum &condition = frame.get(op.getCondition());
   // One condition for whole tensors or memrefs chooses the value, not its elements.
-  if (std::holds_alternative<Scalar>(frame.get(op.getCondition()))) {
-    frame.set(op, Datum(frame.get(frame.integer(op.getCondition()) ? op.getTrueValue() : op.getFalseValue())));
+  if (auto *scalar = std::get_if<Scalar>(&condition)) {
+    if (isPoison(scalar->cell))
+      return op.emitOpError() << "depends on a value that nobody wrote";
+    frame.set(op, Datum(frame.get(scalar->cell.i ? op.getTrueValue() : op.getFalseValue())));
     return success();
   }
-  return elementwise<3>(op, frame, [](Cell condition, Cell a, Cell b) { return condition.i ? a : b; });
+  Lane chooser(condition), yes(frame.get(op.getTrueValue())), no(frame.get(op.getFalseValue()));
+  Array out = Array::uninitialized(yes.element, chooser.array->shape());
+  for (int64_t i = 0, e = out.numElements(); i < e; ++i) {
+    Cell cell = chooser.cells()[i];
+    out.data()[i] = isPoison(cell) ? cell : cell.i ? yes.cells()[i * yes.step()] : no.cells()[i * no.step()];
+  }
+  frame.set(op, out);
+  return success();
 }
 
 /// Float to float: `finish` rounds in typed mode, and exact mode keeps the value.

@@ -21,6 +21,8 @@ void setAll(Operation *op, ArrayRef<Datum> values, Frame &frame) {
 LogicalResult forLoop(scf::ForOp op, Frame &frame) {
   int64_t lower = frame.integer(op.getLowerBound()), upper = frame.integer(op.getUpperBound()),
           step = frame.integer(op.getStep());
+  if (llvm::is_contained({lower, upper, step}, poison().i))
+    return op.emitOpError() << "depends on a value that nobody wrote";
   if (step <= 0)
     return op.emitOpError() << "expects a positive step, but got " << step;
   Element element = *elementOf(op.getInductionVar().getType());
@@ -38,6 +40,8 @@ LogicalResult forLoop(scf::ForOp op, Frame &frame) {
 }
 
 LogicalResult ifElse(scf::IfOp op, Frame &frame) {
+  if (frame.integer(op.getCondition()) == poison().i)
+    return op.emitOpError() << "depends on a value that nobody wrote";
   Region &region = frame.integer(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
   if (region.empty())
     return success();

@@ -48,33 +48,30 @@ inline Cell finish(Element element, Cell cell, Mode mode) {
   return cell;
 }
 
-/// Sets the only result of `op` to fn(cell, ...) of its first N operands, elementwise. Operands may be arrays where
-/// their type is scalar: `tile.map` runs its body on whole tiles at once.
+/// Sets the only result of `op` to fn(cell, ...) of its first N operands, elementwise; what depends on poison is
+/// poison, also as an integer. Operands may be arrays where their type is scalar: `tile.map` runs its body on whole
+/// tiles at once.
 template <unsigned N, typename Fn> mlir::LogicalResult elementwise(mlir::Operation *op, Frame &frame, Fn fn) {
   llvm::SmallVector<Lane, N> lanes;
-  const Array *shaped = nullptr;
   for (unsigned i = 0; i < N; ++i)
     lanes.emplace_back(frame.get(op->getOperand(i)));
-  for (Lane &lane : lanes)
-    if (lane.array)
-      shaped = &*lane.array;
   Element element = *elementOf(mlir::getElementTypeOrSelf(op->getResult(0).getType()));
+  Mode mode = frame.getMode();
   auto call = [&](int64_t i) {
-    if constexpr (N == 1)
-      return fn(lanes[0].cells()[i * lanes[0].step()]);
-    else if constexpr (N == 2)
-      return fn(lanes[0].cells()[i * lanes[0].step()], lanes[1].cells()[i * lanes[1].step()]);
-    else
-      return fn(lanes[0].cells()[i * lanes[0].step()], lanes[1].cells()[i * lanes[1].step()],
-                lanes[2].cells()[i * lanes[2].step()]);
+    std::array<Cell, N> cells;
+    for (unsigned n = 0; n < N; ++n)
+      cells[n] = lanes[n].cells()[i * lanes[n].step()];
+    return llvm::any_of(cells, isPoison) ? poison() : finish(element, std::apply(fn, cells), mode);
   };
-  if (!shaped) {
-    frame.setScalar(op->getResult(0), element, finish(element, call(0), frame.getMode()));
+  auto shaped = llvm::find_if(lanes, [](const Lane &lane) { return lane.array.has_value(); });
+  if (shaped == lanes.end()) {
+    frame.setScalar(op->getResult(0), element, call(0));
     return mlir::success();
   }
-  Array out = Array::uninitialized(element, shaped->shape());
+  Array out = Array::uninitialized(element, shaped->array->shape());
+  Cell *to = out.data();
   for (int64_t i = 0, e = out.numElements(); i < e; ++i)
-    out.data()[i] = finish(element, call(i), frame.getMode());
+    to[i] = call(i);
   frame.set(op->getResult(0), out);
   return mlir::success();
 }

@@ -250,4 +250,46 @@ TEST_F(TileTest, ScatterKeepsTheRestOfThePage) {
   EXPECT_EQ(run(tensors, inputs)["result0"].floats(), (V{9, 1, 9, 9, 3, 9}));
 }
 
+TEST_F(TileTest, PoisonSurvivesIntegersAndIndices) {
+  // An unwritten index must not read like some row: it stays unknown through arithmetic, gathers, rotation and masks.
+  Arrays out = run(R"(
+    func.func @main(%t: tensor<4x8xf32>, %c: tensor<4x4xf32>, %known: tensor<1xi32>)
+        -> (tensor<1x1xi32>, tensor<1x1x8xf32>, tensor<1x1x1x8xf32>, tensor<1x1x1x8xf32>, tensor<1x2x1x1x4x8xf32>, tensor<1xi1>) {
+      %s = tensor.empty() : tensor<1xi32>
+      %p = ingot.positions %s : tensor<1xi32> -> tensor<1x1xi32>
+      %one = arith.constant dense<1> : tensor<1x1xi32>
+      %i = arith.addi %p, %one : tensor<1x1xi32>
+      %row = ingot.gather %t, %i : (tensor<4x8xf32>, tensor<1x1xi32>) -> tensor<1x1x8xf32>
+      %x = ingot.broadcast %t dims [2, 3] : tensor<4x8xf32> -> tensor<1x1x4x8xf32>
+      %h = tensor.extract_slice %x[0, 0, 0, 0] [1, 1, 1, 8] [1, 1, 1, 1] : tensor<1x1x4x8xf32> to tensor<1x1x1x8xf32>
+      %r = ingot.rope %h, %c, %c at %p : tensor<1x1x1x8xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<1x1xi32>
+      %a = ingot.attention %h, %x, %x start %s count %known scale 1.0 : (tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>,
+          tensor<1x1x4x8xf32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1x1x1x8xf32>
+      %z = arith.constant dense<0.0> : tensor<1x2x1x1x4x8xf32>
+      %kv = ingot.kv_append %h, %h into %z layer 0 start %s count %known : tensor<1x1x1x8xf32>, tensor<1x1x1x8xf32>,
+          tensor<1x2x1x1x4x8xf32>, tensor<1xi32>, tensor<1xi32>
+      %less = arith.cmpi slt, %s, %known : tensor<1xi32>
+      return %i, %row, %r, %a, %kv, %less : tensor<1x1xi32>, tensor<1x1x8xf32>, tensor<1x1x1x8xf32>, tensor<1x1x1x8xf32>,
+          tensor<1x2x1x1x4x8xf32>, tensor<1xi1>
+    })",
+                   named({{"arg0", floats({4, 8}, irregular(32, 1))},
+                          {"arg1", floats({4, 4}, irregular(16, 2))},
+                          {"arg2", ints({1}, {1})}}));
+  for (auto &output : out)
+    for (int64_t i = 0; i < output.second.numElements(); ++i)
+      EXPECT_TRUE(isPoison(output.second.flat(i))) << output.getKey().str() << " " << i;
+}
+
+TEST_F(TileTest, ControlOnPoisonIsReported) {
+  std::string message = fail(R"(
+    func.func @main() -> f32 {
+      %e = tensor.empty() : tensor<i1>
+      %c = tensor.extract %e[] : tensor<i1>
+      %0 = arith.constant 0.0 : f32
+      %1 = arith.select %c, %0, %0 : f32
+      return %1 : f32
+    })");
+  EXPECT_NE(message.find("'arith.select' op depends on a value that nobody wrote"), std::string::npos) << message;
+}
+
 } // namespace
