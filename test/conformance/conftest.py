@@ -18,3 +18,33 @@ def stories():
     if not (folder / "stories260K.bin").exists():
         pytest.skip("../shared/data/llm/stories260K.bin is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tools():
+    """Skips when the dev build lacks a tool."""
+    import toolchain
+
+    if toolchain.missing:
+        pytest.skip(f"not built in build/dev/bin: {', '.join(toolchain.missing)}")
+
+
+@pytest.fixture(scope="session")
+def seeded(tools, tmp_path_factory):
+    """A decoder with random weights and the shape of stories260K: what there is on every machine."""
+    import toolchain
+
+    folder = tmp_path_factory.mktemp("seeded")
+    return toolchain.Decoder(folder, *toolchain.make_model(folder))
+
+
+@pytest.fixture(scope="session", params=["stories", "seeded"])
+def decoder(request, tools, tmp_path_factory):
+    """stories260K where it is there, and always the seeded decoder."""
+    import toolchain
+
+    if request.param == "seeded":
+        return request.getfixturevalue("seeded")
+    data = request.getfixturevalue("stories")
+    folder = tmp_path_factory.mktemp("stories")
+    return toolchain.Decoder(folder, data / "stories260K.bin", data / "tok512.bin")

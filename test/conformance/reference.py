@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT / "examples/llama2c"))
 import llama2c  # noqa: E402
 
 
-def rms_norm(x, weight):
-    return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + llama2c.RMS_EPS) * weight
+def rms_norm(x, weight, eps):
+    return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + eps) * weight
 
 
 def softmax(x):
@@ -29,11 +29,15 @@ class NumpyDecoder:
     """The forward pass in float64, one sequence, with a cache of rotated keys and values per layer.
 
     exact_rope: angles in float64 instead of the exported float32 tables, to separate that error from the rest.
+    float32_constants: epsilon and the divisor of scores as the decomposed style stores them.
     """
 
-    def __init__(self, checkpoint, exact_rope=False):
+    def __init__(self, checkpoint, exact_rope=False, float32_constants=False):
         self.config, tensors = llama2c.read_checkpoint(checkpoint)
         self.w = {name: value.astype(np.float64) for name, value in tensors.items()}
+        constant = np.float32 if float32_constants else np.float64
+        self.eps = float(constant(llama2c.RMS_EPS))
+        self.divisor = float(constant(np.sqrt(self.config.head_dim)))
         if exact_rope:
             c = self.config
             frequency = llama2c.ROPE_BASE ** -(np.arange(0, c.head_dim, 2) / c.head_dim)
@@ -61,7 +65,7 @@ class NumpyDecoder:
         v = (x @ w["wv"][i].T).reshape(-1, c.kv_heads, c.head_dim)
         self.cache[i] = np.concatenate([self.cache[i], [k, v]], axis=1)
         keys, values = (np.repeat(part, c.heads // c.kv_heads, axis=1) for part in self.cache[i])
-        scores = np.einsum("qhd,khd->hqk", q, keys) / np.sqrt(c.head_dim)
+        scores = np.einsum("qhd,khd->hqk", q, keys) / self.divisor
         scores = np.where(np.arange(len(keys)) <= positions[:, None], scores, -np.inf)
         return np.einsum("hqk,khd->qhd", softmax(scores), values).reshape(-1, c.dim) @ w["wo"][i].T
 
@@ -71,11 +75,11 @@ class NumpyDecoder:
         positions = self.cache[0].shape[1] + np.arange(len(tokens))
         x = w["tok_embeddings"][np.asarray(tokens)]
         for i in range(self.config.layers):
-            x = x + self.attention(rms_norm(x, w["attention_norm"][i]), i, positions)
-            h = rms_norm(x, w["ffn_norm"][i])
+            x = x + self.attention(rms_norm(x, w["attention_norm"][i], self.eps), i, positions)
+            h = rms_norm(x, w["ffn_norm"][i], self.eps)
             gate = h @ w["w1"][i].T
             x = x + (gate / (1 + np.exp(-gate)) * (h @ w["w3"][i].T)) @ w["w2"][i].T
-        return rms_norm(x, w["norm"]) @ w.get("output", w["tok_embeddings"]).T
+        return rms_norm(x, w["norm"], self.eps) @ w.get("output", w["tok_embeddings"]).T
 
 
 class OnnxDecoder:

@@ -1,0 +1,253 @@
+"""The C interface of the runtime, by ctypes: what the conformance tests drive compiled models with."""
+
+import ctypes
+import json
+import pathlib
+from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / "build/dev/lib/libingot_runtime.so"
+
+MEGAKERNEL, EAGER, GRAPH, INTERLEAVED = range(4)
+UNSUPPORTED = 3  # ingot_code
+FINISH = ["length", "eos", "stop", "caller"]
+
+
+class Tensor(ctypes.Structure):
+    """DLTensor of DLPack 0.6, CPU memory."""
+
+    _fields_ = [
+        ("data", c_void_p),
+        ("device_type", c_int),
+        ("device_id", c_int),
+        ("ndim", c_int),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", POINTER(ctypes.c_int64)),
+        ("strides", POINTER(ctypes.c_int64)),
+        ("byte_offset", c_uint64),
+    ]
+
+
+class Sized(ctypes.Structure):
+    """An option structure: begins with its size."""
+
+    def __init__(self, **fields):
+        super().__init__(size=ctypes.sizeof(self), **fields)
+
+
+class SessionOptions(Sized):
+    _fields_ = [("size", c_size_t), ("launch", c_int), ("interleaving_seed", c_uint64), ("memory_limit", c_uint64)]
+
+
+class Memory(Sized):
+    USES = ["params", "state", "arena", "inputs", "outputs", "private_bytes"]
+    _fields_ = [("size", c_size_t)] + [(use, c_uint64) for use in USES]
+
+
+class GenerateResult(Sized):
+    _fields_ = [
+        ("size", c_size_t),
+        ("prompt_tokens", c_uint64),
+        ("generated_tokens", c_uint64),
+        ("finish", c_int),
+        ("prompt_seconds", c_double),
+        ("first_token_seconds", c_double),
+        ("decode_seconds", c_double),
+    ]
+
+
+class GenerateParams(Sized):
+    _fields_ = [
+        ("size", c_size_t),
+        ("prompt", c_char_p),
+        ("prompt_length", c_size_t),
+        ("tokens", POINTER(c_int32)),
+        ("num_tokens", c_size_t),
+        ("max_tokens", c_uint64),
+        ("temperature", c_float),
+        ("seed", c_uint64),
+        ("top_k", c_uint32),
+        ("top_p", c_float),
+        ("stop", POINTER(c_char_p)),
+        ("num_stop", c_size_t),
+        ("ignore_eos", c_uint32),
+        ("decode_only", c_uint32),
+        ("result", POINTER(GenerateResult)),
+    ]
+
+
+class Token(Sized):
+    _fields_ = [
+        ("size", c_size_t),
+        ("id", c_int32),
+        ("text", c_void_p),
+        ("text_length", c_size_t),
+        ("logits", POINTER(c_float)),
+        ("num_logits", c_size_t),
+    ]
+
+
+TOKEN_CALLBACK = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Token))
+
+
+def _load():
+    library = ctypes.CDLL(str(LIBRARY))
+    status = c_void_p
+    for name, result, *arguments in [
+        ("ingot_status_code", c_int, status),
+        ("ingot_status_message", c_char_p, status),
+        ("ingot_status_free", None, status),
+        ("ingot_artifact_open", status, c_char_p, POINTER(c_void_p)),
+        ("ingot_artifact_close", None, c_void_p),
+        ("ingot_artifact_manifest", c_char_p, c_void_p),
+        ("ingot_executor_create", status, c_char_p, c_uint32, c_char_p, POINTER(c_void_p)),
+        ("ingot_executor_close", None, c_void_p),
+        ("ingot_session_create", status, c_void_p, c_void_p, POINTER(SessionOptions), POINTER(c_void_p)),
+        ("ingot_session_close", None, c_void_p),
+        ("ingot_session_reset", status, c_void_p),
+        ("ingot_session_memory", status, c_void_p, POINTER(Memory)),
+        ("ingot_run", status, c_void_p, c_char_p, POINTER(Tensor), c_size_t, POINTER(Tensor), c_size_t),
+        ("ingot_generate", status, c_void_p, POINTER(GenerateParams), TOKEN_CALLBACK, c_void_p),
+    ]:
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+_library = None
+
+
+def library():
+    global _library
+    _library = _library or _load()
+    return _library
+
+
+class StatusError(Exception):
+    """A status of the runtime: code and message."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def check(status):
+    if status:
+        code, message = library().ingot_status_code(status), library().ingot_status_message(status).decode()
+        library().ingot_status_free(status)
+        raise StatusError(code, message)
+
+
+def _tensor(array):
+    kinds = {"i": 0, "u": 1, "f": 2, "b": 6}
+    shape = (ctypes.c_int64 * max(array.ndim, 1))(*array.shape)
+    return Tensor(
+        data=array.ctypes.data,
+        device_type=1,
+        ndim=array.ndim,
+        code=kinds[array.dtype.kind],
+        bits=8 * array.itemsize,
+        lanes=1,
+        shape=shape,
+    )
+
+
+DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "i8": np.int8, "i1": np.bool_}
+
+
+class Session:
+    """An opened artifact, its executor and one session."""
+
+    def __init__(self, path, workers=2, launch=MEGAKERNEL, seed=0, target="cpu", memory_limit=0):
+        self.artifact, self.executor, self.session = c_void_p(), c_void_p(), c_void_p()
+        options = SessionOptions(launch=launch, interleaving_seed=seed, memory_limit=memory_limit)
+        check(library().ingot_artifact_open(str(path).encode(), byref(self.artifact)))
+        self.manifest = json.loads(library().ingot_artifact_manifest(self.artifact))
+        check(library().ingot_executor_create(target.encode(), workers, None, byref(self.executor)))
+        check(library().ingot_session_create(self.artifact, self.executor, byref(options), byref(self.session)))
+        self.entries = {entry["name"]: entry for entry in self.manifest["entries"]}
+        self._outputs = {
+            name: [np.empty(output["shape"], DTYPES[output["dtype"]]) for output in entry["outputs"]]
+            for name, entry in self.entries.items()
+        }
+
+    def close(self):
+        library().ingot_session_close(self.session)
+        library().ingot_executor_close(self.executor)
+        library().ingot_artifact_close(self.artifact)
+        self.artifact = self.executor = self.session = c_void_p()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def reset(self):
+        check(library().ingot_session_reset(self.session))
+
+    def memory(self):
+        memory = Memory()
+        check(library().ingot_session_memory(self.session, byref(memory)))
+        return {use: getattr(memory, use) for use in Memory.USES}
+
+    def run(self, entry, arrays):
+        """Arrays in the order of the manifest; the outputs are views that the next run overwrites."""
+        arrays = [np.ascontiguousarray(array) for array in arrays]
+        outputs = self._outputs[entry]
+        inputs = (Tensor * len(arrays))(*map(_tensor, arrays))
+        results = (Tensor * len(outputs))(*map(_tensor, outputs))
+        check(library().ingot_run(self.session, entry.encode(), inputs, len(arrays), results, len(outputs)))
+        return outputs
+
+    # ---- Decoders ----
+
+    def feed(self, rows, starts, entry="decode"):
+        """Runs one step of a decoder entry: `rows` of token ids, one for each sequence, from positions `starts`. Rows may be
+        shorter than the entry's chunk, or empty. Gives a copy of the logits [batch, chunk, vocab]."""
+        shapes = {port["role"]: port["shape"] for port in self.entries[entry]["inputs"]}
+        tokens = np.zeros(shapes["tokens"], np.int32)
+        for i, row in enumerate(rows):
+            tokens[i, : len(row)] = row
+        values = {
+            "tokens": tokens,
+            "start": np.asarray(starts, np.int32),
+            "count": np.asarray([len(row) for row in rows], np.int32),
+        }
+        return self.run(entry, [values[port["role"]] for port in self.entries[entry]["inputs"]])[0].copy()
+
+    def prefill(self, tokens, start=0):
+        """Feeds one sequence in chunks; logits [len(tokens), vocab]."""
+        shapes = {port["role"]: port["shape"] for port in self.entries["prefill"]["inputs"]}
+        chunk, rows = shapes["tokens"][1], []
+        for at in range(0, len(tokens), chunk):
+            part = tokens[at : at + chunk]
+            rows.append(self.feed([part], [start + at], "prefill")[0, : len(part)])
+        return np.concatenate(rows)
+
+    def decode(self, tokens, start=0):
+        """Feeds one sequence token by token; logits [len(tokens), vocab]."""
+        return np.concatenate([self.feed([[token]], [start + i])[0] for i, token in enumerate(tokens)])
+
+    def generate(self, tokens, max_tokens, **options):
+        """Returns (generated ids, the logits each was chosen from, finish reason)."""
+        prompt = (c_int32 * len(tokens))(*tokens)
+        ids, logits = [], []
+
+        def on_token(_, token):
+            if token[0].id >= 0:
+                ids.append(token[0].id)
+                logits.append(np.ctypeslib.as_array(token[0].logits, (token[0].num_logits,)).copy())
+            return 0
+
+        result = GenerateResult()
+        params = GenerateParams(
+            tokens=prompt, num_tokens=len(tokens), max_tokens=max_tokens, result=ctypes.pointer(result), **options
+        )
+        check(library().ingot_generate(self.session, byref(params), TOKEN_CALLBACK(on_token), None))
+        assert result.generated_tokens == len(ids)
+        return ids, np.array(logits), FINISH[result.finish]
