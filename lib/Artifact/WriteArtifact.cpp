@@ -3,6 +3,7 @@
 #include "lib/Artifact/DescribePrograms.h"
 #include "lib/Artifact/PackParams.h"
 #include "runtime/formats/Safetensors.h"
+#include "runtime/formats/Seal.h"
 #include "runtime/formats/Zip.h"
 #include "runtime/program/Serialize.h"
 #include "llvm/Support/Path.h"
@@ -61,11 +62,18 @@ private:
     for (const ArtifactTarget &target : contents.targets) {
       std::string member = "code/cpu-" + target.isa + ".so";
       manifest.targets.push_back({target.isa, member});
-      if (failed(report(zip->add(member, asBytes(target.sharedObject)))))
-        return failure();
+      programs.clear();
       for (auto op : ModuleOp(target.module).getOps<task::ProgramOp>())
         if (failed(addProgram(op, target)))
           return failure();
+      // The code is tied to the programs that it was compiled from.
+      std::vector<std::span<const std::byte>> sealed;
+      for (const std::vector<uint8_t> &bytes : programs)
+        sealed.push_back(std::as_bytes(std::span(bytes)));
+      std::string seal = runtime::makeSeal(sealed);
+      if (failed(report(zip->begin(member))) || failed(report(zip->append(asBytes(target.sharedObject)))) ||
+          failed(report(zip->append(asBytes(seal)))) || failed(report(zip->end())))
+        return failure();
     }
     return success();
   }
@@ -78,8 +86,8 @@ private:
     runtime::ManifestEntry &entry = entryOf(op, *program);
     entry.program.emplace_back(target.isa, stem + ".bin");
     entryMemory.push_back(runtime::memoryOf(entry, target.isa, *program));
-    std::vector<uint8_t> bytes = program::serialize(*program);
-    if (failed(report(zip->add(stem + ".bin", std::as_bytes(std::span(bytes))))))
+    programs.push_back(program::serialize(*program));
+    if (failed(report(zip->add(stem + ".bin", std::as_bytes(std::span(programs.back()))))))
       return failure();
     return report(zip->add(stem + ".mlir", textOf(op, target.module)));
   }
@@ -117,6 +125,8 @@ private:
     if (failed(described))
       return failure();
     manifest.params = std::move(*described);
+    if (failed(checkParams(module, manifest.params, params)))
+      return failure();
     std::vector<runtime::SafetensorsEntry> entries;
     for (const runtime::ManifestParam &param : manifest.params)
       entries.push_back({param.name, param.dtype, param.shape});
@@ -180,6 +190,7 @@ private:
   std::optional<runtime::ZipWriter> zip;
   runtime::Manifest manifest;
   std::vector<runtime::ManifestMemory::Entry> entryMemory;
+  std::vector<std::vector<uint8_t>> programs; // serialised, of the target at hand
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "ingot/Target/CPU/Passes.h"
 #include "ingot/Target/CPU/Target.h"
 #include "lib/Driver/LoadModel.h"
+#include "lib/Driver/Messages.h"
 #include "lib/Driver/Reproducer.h"
 #include "lib/Driver/Tokenizers.h"
 #include "mlir/Pass/PassManager.h"
@@ -14,7 +15,6 @@
 #include "mlir/Transforms/Passes.h"
 #include "runtime/formats/File.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 #include <thread>
@@ -203,7 +203,6 @@ LogicalResult ingot::compile(const CompileOptions &options) {
   registerCompiler(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false); // messages are for people who wrote a model, not a pass
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  MessagePrinter messages(&context);
   return Compilation(options, &context).run();
 }
