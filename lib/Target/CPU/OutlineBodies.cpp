@@ -7,7 +7,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/Support/MathExtras.h"
@@ -58,6 +61,7 @@ public:
 private:
   Value loadFromArray(Value array, int64_t index, Type type);
   Value memrefAt(Value pointer, MemRefType type);
+  LogicalResult checkOperations();
   LogicalResult checkAllocas();
   LogicalResult mapArguments(func::FuncOp function);
   void mapAllocas(func::FuncOp function);
@@ -83,6 +87,26 @@ Value BodyOutliner::loadFromArray(Value array, int64_t index, Type type) {
 Value BodyOutliner::memrefAt(Value pointer, MemRefType type) {
   Value descriptor = MemRefDescriptor::fromStaticShape(builder, builder.getLoc(), converter, type, pointer);
   return UnrealizedConversionCastOp::create(builder, type, descriptor).getResult(0);
+}
+
+/// Bodies stop at what this target lowers without calling a library; a copy would call memcpy, a function is not there.
+static bool isSupported(Operation *op) {
+  if (isa<memref::MemRefDialect>(op->getDialect()))
+    return isa<memref::AllocaOp, memref::LoadOp, memref::StoreOp, memref::SubViewOp, memref::ExpandShapeOp,
+               memref::CollapseShapeOp, memref::CastOp, memref::ReinterpretCastOp>(op);
+  if (isa<scf::SCFDialect>(op->getDialect()))
+    return isa<scf::ForOp, scf::IfOp, scf::YieldOp>(op);
+  return isa<affine::AffineDialect, arith::ArithDialect, math::MathDialect, tile::TileDialect, vector::VectorDialect>(
+      op->getDialect());
+}
+
+LogicalResult BodyOutliner::checkOperations() {
+  WalkResult walk = body.getBody().walk([](Operation *op) -> WalkResult {
+    if (!op->getDialect() || !isSupported(op))
+      return op->emitOpError() << "in a body is not supported yet on the CPU";
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
 }
 
 LogicalResult BodyOutliner::checkAllocas() {
@@ -134,7 +158,7 @@ void BodyOutliner::mapAllocas(func::FuncOp function) {
 }
 
 LogicalResult BodyOutliner::outline(StringRef name) {
-  if (failed(checkAllocas()))
+  if (failed(checkOperations()) || failed(checkAllocas()))
     return failure();
   auto pointer = LLVM::LLVMPointerType::get(builder.getContext());
   auto type = builder.getFunctionType({pointer, pointer, pointer, pointer}, {});

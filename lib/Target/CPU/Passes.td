@@ -30,8 +30,9 @@ def OutlineBodies : Pass<"ingot-cpu-outline-bodies", "::mlir::ModuleOp"> {
     }
     ```
 
-    Errors: "expects private of at least 128 bytes, but got 64"; a `memref.alloca` that is not static or not at the top
-    of its body; two bodies of one exported name.
+    Errors: "'memref.copy' op in a body is not supported yet on the CPU", and so for each operation that is not `tile`,
+    `affine`, `arith`, `math`, `vector`, a structured loop or a view; "expects private of at least 128 bytes, but got 64"; a
+    `memref.alloca` that is not static or not at the top of its body; two bodies of one exported name.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
   let statistics = [Statistic<"numBodies", "num-bodies", "functions made">];

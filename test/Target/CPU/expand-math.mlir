@@ -1,0 +1,58 @@
+// RUN: ingot-opt %s --ingot-cpu-expand-math="has-bf16=1" | FileCheck %s --check-prefixes=CHECK,FULL
+// RUN: ingot-opt %s --ingot-cpu-expand-math="baseline=1" | FileCheck %s --check-prefixes=CHECK,BASE
+
+// CHECK-LABEL: func @exp
+// CHECK-NOT: math.exp
+// CHECK: arith.bitcast {{.*}} : vector<8xf32> to vector<8xi32>
+// CHECK: return
+func.func @exp(%x: vector<8xf32>) -> vector<8xf32> {
+  %y = math.exp %x : vector<8xf32>
+  return %y : vector<8xf32>
+}
+
+// CHECK-LABEL: func @rsqrt
+// CHECK: %[[ROOT:.*]] = math.sqrt
+// CHECK: arith.divf %{{.*}}, %[[ROOT]] : f32
+func.func @rsqrt(%x: f32) -> f32 {
+  %y = math.rsqrt %x : f32
+  return %y : f32
+}
+
+// Computed in float32, rounded to bfloat16 after the operation.
+// CHECK-LABEL: func @narrow
+// CHECK: %[[SUM:.*]] = arith.addf %{{.*}}, %{{.*}} : f32
+// FULL: arith.truncf %[[SUM]] : f32 to bf16
+// BASE-NOT: arith.truncf
+// CHECK: return
+func.func @narrow(%x: bf16, %z: bf16) -> bf16 {
+  %y = arith.addf %x, %z : bf16
+  return %y : bf16
+}
+
+// CHECK-LABEL: func @half
+// FULL: arith.extf {{.*}} : vector<4xf16> to vector<4xf32>
+// BASE-NOT: arith.extf
+// CHECK: return
+func.func @half(%x: vector<4xf16>) -> vector<4xf32> {
+  %y = arith.extf %x : vector<4xf16> to vector<4xf32>
+  return %y : vector<4xf32>
+}
+
+// The truncations within are expanded in their turn.
+// CHECK-LABEL: func @pow
+// CHECK-NOT: math.powf
+// BASE-NOT: math.trunc
+// CHECK: return
+func.func @pow(%x: f32, %z: f32) -> f32 {
+  %y = math.powf %x, %z : f32
+  return %y : f32
+}
+
+// CHECK-LABEL: func @floor
+// FULL: math.floor
+// BASE-NOT: math.floor
+// CHECK: return
+func.func @floor(%x: f32) -> f32 {
+  %y = math.floor %x : f32
+  return %y : f32
+}
