@@ -19,7 +19,9 @@ void ingot::buildModelPipeline(OpPassManager &manager, const ModelOptions &optio
   manager.addPass(createCSEPass());
   // Named operations; attention needs the softmax among them.
   manager.addNestedPass<func::FuncOp>(createRaise());
-  // A raised rope leaves transposes and reshapes around it that cancel; attention's operands become plain.
+  // Raised operations bring equal slices of angles, each with one use once they are one.
+  manager.addPass(createCSEPass());
+  // Around a raised rope transposes and reshapes cancel; attention's operands become plain.
   manager.addPass(createSimplify());
   manager.addNestedPass<func::FuncOp>(createFuseAttention({options.finiteMasks}));
   // The cache may only feed attention, so attention comes before it; dead masks and transposes must be gone.
