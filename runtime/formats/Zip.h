@@ -43,6 +43,7 @@ private:
   struct Member {
     uint64_t header; // offset of the local header
     uint64_t size;
+    uint64_t padding; // bytes of an extra field that only moves the data
     uint32_t crc;
   };
   std::string localHeader(const std::string &name, const Member &member) const;

@@ -11,6 +11,11 @@ using namespace zip;
 
 namespace {
 
+/// An extra field that only takes space, as Android's zipalign writes it. Readers skip what they do not know.
+constexpr uint16_t kAlignmentExtra = 0xd935;
+constexpr uint64_t kMinPadding = 6; // id, size, and the two bytes that zipalign means as the alignment
+constexpr uint64_t kMaxPadding = 0xffff - 20;
+
 /// Little-endian records.
 class Record {
 public:
@@ -57,8 +62,11 @@ Result<ZipWriter> ZipWriter::create(const std::string &path, MemberNames allowed
 std::string ZipWriter::localHeader(const std::string &name, const Member &member) const {
   Record record;
   record.u32(kLocalSignature).u16(kVersionZip64).u16(kFlagUtf8).u16(kMethodStored).u16(0).u16(kDate1980);
-  record.u32(member.crc).u32(kIn64).u32(kIn64).u16(static_cast<uint16_t>(name.size())).u16(20).text(name);
+  record.u32(member.crc).u32(kIn64).u32(kIn64).u16(static_cast<uint16_t>(name.size()));
+  record.u16(static_cast<uint16_t>(20 + member.padding)).text(name);
   record.u16(kZip64Extra).u16(16).u64(member.size).u64(member.size);
+  if (member.padding > 0)
+    record.u16(kAlignmentExtra).u16(static_cast<uint16_t>(member.padding - 4)).text(std::string(member.padding - 4, 0));
   return record.bytes;
 }
 
@@ -79,11 +87,19 @@ Status ZipWriter::begin(std::string_view name, uint64_t alignment) {
     return Status::invalidArgument("'" + std::string(name) + "' is no name for a member of an archive");
   if (!names.emplace(name, true).second)
     return Status::invalidArgument("duplicate member '" + std::string(name) + "'");
-  Member member = {0, 0, 0};
-  uint64_t headerSize = localHeader(std::string(name), member).size();
-  // Alignment comes from a gap before the header: an extra field, the other way, holds at most 64 KiB.
-  uint64_t data = (position + headerSize + alignment - 1) / alignment * alignment;
-  member.header = data - headerSize;
+  Member member = {position, 0, 0, 0};
+  uint64_t headerEnd = position + localHeader(std::string(name), member).size();
+  auto align = [&](uint64_t offset) { return (offset + alignment - 1) / alignment * alignment; };
+  uint64_t data = align(headerEnd);
+  if (data != headerEnd) {
+    // An extra field fills the space as long as it can hold it, else the header moves: the archive must begin with a
+    // header, because that is how programs recognise it.
+    data = align(headerEnd + kMinPadding);
+    if (data - headerEnd <= kMaxPadding)
+      member.padding = data - headerEnd;
+    else
+      member.header = data - (headerEnd - position);
+  }
   members.emplace_back(name, member);
   position = data;
   open = true;

@@ -4,6 +4,7 @@
 #include "runtime/cpu/Eager.h"
 #include "runtime/cpu/Isa.h"
 #include "runtime/formats/DTypes.h"
+#include "runtime/formats/Seal.h"
 #include "runtime/program/Schedule.h"
 #include "runtime/program/Serialize.h"
 #include "runtime/program/Verify.h"
@@ -124,6 +125,10 @@ Result<std::shared_ptr<const PreparedEntry>> Artifact::makePrepared(const Manife
   else if (program.schedule.workers() != options.workers)
     program.schedule = schedule(program, options.workers);
   INGOT_RETURN_IF_ERROR(verify(program).status());
+  // The bodies were compiled for just this program; with other arguments they could touch anything.
+  for (const auto &[isa, member] : entry.program)
+    if (isa == target.isa && !isSealed(zip.find(target.member)->data, zip.find(member)->data))
+      return Status::corrupt("'" + member + "' is not the program that '" + target.member + "' was compiled for");
   auto ready = std::make_shared<PreparedEntry>();
   Result<std::shared_ptr<const CodeLibrary>> code = loadCode(target);
   if (!code)

@@ -2,6 +2,7 @@
 
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/Safetensors.h"
+#include "runtime/formats/Seal.h"
 #include "runtime/formats/Zip.h"
 #include "runtime/program/Schedule.h"
 #include "runtime/program/Serialize.h"
@@ -177,11 +178,15 @@ std::vector<std::pair<std::string, std::string>> membersOf(Synthetic artifact) {
     memory.push_back(memoryOf(manifest.entries[i], "generic", artifact.programs[i]));
   manifest.memory = planMemory(manifest, memory);
   members.emplace_back("manifest.json", printManifest(manifest));
+  std::vector<std::vector<uint8_t>> programs;
+  std::vector<std::span<const std::byte>> sealed;
   for (size_t i = 0; i < artifact.programs.size(); ++i) {
-    std::vector<uint8_t> bytes = serialize(artifact.programs[i]);
-    members.emplace_back(manifest.entries[i].program[0].second, std::string(bytes.begin(), bytes.end()));
+    programs.push_back(serialize(artifact.programs[i]));
+    sealed.push_back(std::as_bytes(std::span(programs.back())));
+    members.emplace_back(manifest.entries[i].program[0].second,
+                         std::string(programs.back().begin(), programs.back().end()));
   }
-  members.emplace_back("code/cpu-generic.so", readFile(INGOT_TEST_BODIES));
+  members.emplace_back("code/cpu-generic.so", readFile(INGOT_TEST_BODIES) + makeSeal(sealed));
   for (const auto &member : artifact.otherMembers)
     members.push_back(member);
   members.emplace_back("params.safetensors", file);

@@ -57,6 +57,7 @@ TEST_F(ZipTest, RoundTripIsAlignedAndDeterministic) {
     EXPECT_EQ(member.offset % (member.name == "params.safetensors" ? kParamsAlignment : kMemberAlignment), 0u);
     EXPECT_TRUE(ZipReader::crcMatches(member));
   }
+  EXPECT_EQ(file.substr(0, 4), "PK\3\4") << "programs recognise archives by their first bytes";
   EXPECT_EQ(zip->find("nothing"), nullptr);
   EXPECT_EQ(make(members), file);
   file[zip->find("program/a.bin")->offset] ^= 1;

@@ -1,0 +1,296 @@
+// `ingot run`, `generate` and `inspect` as a user meets them: output, messages, exit statuses.
+#include "Synthetic.h"
+
+#include "tools/ingot/Npz.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace ingot;
+using namespace ingot::test;
+using ingot::tool::Array;
+using program::DType;
+
+namespace {
+
+struct Outcome {
+  int exit;
+  std::string out, err;
+};
+
+class CliTest : public testing::Test {
+protected:
+  /// Runs `ingot ARGUMENTS` through the shell. `@` stands for the test's directory.
+  Outcome run(std::string arguments, const std::string &prefix = "") {
+    for (size_t at = 0; (at = arguments.find('@', at)) != std::string::npos;)
+      arguments.replace(at, 1, directory.path);
+    std::string command = prefix + INGOT_BINARY_DIR "/bin/ingot " + arguments + " > " + (directory / "out") + " 2> " +
+                          (directory / "err");
+    int status = std::system(("bash -c '" + command + "'").c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, readFile(directory / "out"), readFile(directory / "err")};
+  }
+
+  std::string bytesToText(const std::vector<int32_t> &tokens) { return {tokens.begin(), tokens.end()}; }
+
+  TemporaryDirectory directory;
+};
+
+TEST_F(CliTest, UsageErrorsExitWith2) {
+  EXPECT_EQ(run("").exit, 2);
+  EXPECT_EQ(run("dance").exit, 2);
+  EXPECT_EQ(run("generate @/x.ingot").exit, 2) << "neither prompt nor tokens";
+  EXPECT_EQ(run("generate @/x.ingot --prompt a --tokens 1").exit, 2);
+  EXPECT_EQ(run("generate @/x.ingot --prompt a --unknown").exit, 2);
+  EXPECT_EQ(run("run @/x.ingot --workers 0 --outputs y").exit, 2);
+  Outcome help = run("generate --help");
+  EXPECT_EQ(help.exit, 0);
+  EXPECT_NE(help.out.find("--temperature"), std::string::npos);
+  EXPECT_EQ(run("--help").exit, 0);
+}
+
+TEST_F(CliTest, AbsentThingsSayNotSupportedYet) {
+  writeArtifact(directory / "d.ingot", makeDecoder());
+  for (const char *arguments :
+       {"train", "eval", "bench", "trace", "debug", "generate @/d.ingot --prompt a --top-k 5",
+        "generate @/d.ingot --prompt a --top-p 0.5", "generate @/d.ingot --prompt a --launch graph",
+        "generate @/d.ingot --prompt a --target cuda", "generate @/d.ingot --prompt a --target emulator",
+        "generate @/d.ingot --prompt a --ranks 2", "inspect @/d.ingot --sharding"}) {
+    Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit, 1) << arguments;
+    EXPECT_NE(outcome.err.find("not supported yet"), std::string::npos) << arguments << ": " << outcome.err;
+    EXPECT_EQ(outcome.out, "") << arguments;
+  }
+}
+
+TEST_F(CliTest, MissingAndForeignFiles) {
+  Outcome missing = run("inspect @/none.ingot");
+  EXPECT_EQ(missing.exit, 1);
+  EXPECT_EQ(missing.err, "ingot: cannot read '" + (directory / "none.ingot") + "': No such file or directory\n");
+  writeFile(directory / "text", "hello");
+  EXPECT_EQ(run("inspect @/text").err,
+            "ingot: '" + (directory / "text") + "': archive is broken: it has only 5 bytes\n");
+  writeMembers(directory / "a.zip", {{"a", "b"}});
+  EXPECT_EQ(run("inspect @/a.zip").err, "ingot: '" + (directory / "a.zip") +
+                                            "': it is a zip file, but no artifact: it has no manifest.json\n");
+  EXPECT_EQ(run("inspect @").exit, 1);
+}
+
+TEST_F(CliTest, GeneratesPromptAndText) {
+  Synthetic decoder = makeDecoder();
+  writeArtifact(directory / "d.ingot", decoder);
+  std::vector<int32_t> expected = decoderReference(decoder, {'a', 'b', 'c', 'd', 'e', 'f'}, 10);
+  for (const char *more : {"", " --workers 1", " --workers 3", " --launch eager", " --decode-only", " --target cpu:generic",
+                           " --launch interleaved --interleaving-seed 7 --workers 2"}) {
+    Outcome outcome = run("generate @/d.ingot --prompt abcdef --max-tokens 10" + std::string(more));
+    EXPECT_EQ(outcome.exit, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "abcdef" + bytesToText(expected) + "\n") << more;
+    EXPECT_NE(outcome.err.find("prompt: 6 tokens"), std::string::npos);
+  }
+  EXPECT_EQ(run("generate @/d.ingot --tokens 97,98,99,100,101,102 --max-tokens 10").out,
+            "abcdef" + bytesToText(expected) + "\n");
+  std::string ids = "97 98 99 100 101 102";
+  for (int32_t token : expected)
+    ids += " " + std::to_string(token);
+  EXPECT_EQ(run("generate @/d.ingot --prompt abcdef --print-tokens --max-tokens 10").out, ids + "\n");
+  EXPECT_EQ(run("generate @/d.ingot --prompt abcdef --max-tokens 0").out, "abcdef\n");
+}
+
+TEST_F(CliTest, SamplingIsReproducible) {
+  writeArtifact(directory / "d.ingot", makeDecoder());
+  std::string arguments = "generate @/d.ingot --prompt abc --print-tokens --max-tokens 20 --temperature 50 --seed ";
+  std::string first = run(arguments + "1").out;
+  EXPECT_EQ(run(arguments + "1 --workers 3").out, first);
+  EXPECT_NE(run(arguments + "2").out, first);
+}
+
+TEST_F(CliTest, StopTextsEndTheText) {
+  Synthetic decoder = makeDecoder();
+  writeArtifact(directory / "d.ingot", decoder);
+  std::vector<int32_t> expected = decoderReference(decoder, {'a'}, 12);
+  std::string text = bytesToText(expected), hex;
+  // The generated bytes are rarely printable: pass the stop text through $'...'.
+  for (unsigned char c : text.substr(4, 2)) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof(escaped), "\\x%02x", c);
+    hex += escaped;
+  }
+  writeFile(directory / "stop", text.substr(4, 2));
+  Outcome outcome = run("generate @/d.ingot --prompt a --max-tokens 12 --stop \"$(cat @/stop)\"");
+  EXPECT_EQ(outcome.out, "a" + text.substr(0, text.find(text.substr(4, 2))) + "\n");
+  EXPECT_NE(outcome.err.find("finished: stop text"), std::string::npos) << outcome.err;
+}
+
+TEST_F(CliTest, BadPromptsGiveMessages) {
+  writeArtifact(directory / "d.ingot", makeDecoder(16));
+  auto message = [&](const std::string &arguments) {
+    Outcome outcome = run("generate @/d.ingot " + arguments);
+    EXPECT_EQ(outcome.exit, 1);
+    EXPECT_EQ(outcome.out, "");
+    return outcome.err;
+  };
+  EXPECT_EQ(message("--prompt 12345678901234567"),
+            "ingot: the prompt has 17 tokens, but only 16 of max_seq 16 positions are free\n");
+  EXPECT_EQ(message("--tokens 1,256"), "ingot: the prompt expects tokens from 0 to 255, but has 256\n");
+  EXPECT_EQ(message("--tokens 1,,2"), "ingot: --tokens expects ids like 1,2,3, but got '1,,2'\n");
+  EXPECT_EQ(message("--tokens 99999999999"), "ingot: --tokens expects ids like 1,2,3, but got '99999999999'\n");
+  EXPECT_EQ(message("--prompt \"\""), "ingot: the prompt is empty\n");
+  EXPECT_EQ(message("--prompt a --temperature -1"), "ingot: temperature expects a finite number of at least 0\n");
+  EXPECT_EQ(message("--prompt a --target cpu:avx9000"), "ingot: unknown cpu target 'cpu:avx9000'\n");
+}
+
+TEST_F(CliTest, WritesLogits) {
+  Synthetic decoder = makeDecoder();
+  writeArtifact(directory / "d.ingot", decoder);
+  std::vector<std::vector<float>> rows;
+  std::vector<int32_t> expected = decoderReference(decoder, {'a', 'b'}, 7, &rows);
+  ASSERT_EQ(run("generate @/d.ingot --prompt ab --max-tokens 7 --logits @/l.npz").exit, 0);
+  auto arrays = tool::readNpz(directory / "l.npz");
+  ASSERT_TRUE(arrays) << arrays.status().message();
+  EXPECT_EQ((*arrays)["tokens"].shape, std::vector<int64_t>{7});
+  ASSERT_EQ((*arrays)["logits"].shape, (std::vector<int64_t>{7, 256}));
+  for (size_t i = 0; i < rows.size(); ++i)
+    EXPECT_EQ(std::memcmp((*arrays)["logits"].data.data() + i * 1024, rows[i].data(), 1024), 0);
+}
+
+TEST_F(CliTest, RunsAnEntryOnArrays) {
+  Synthetic mlp = makeMlp();
+  writeArtifact(directory / "m.ingot", mlp);
+  std::vector<float> x = mlpInput(), y = mlpReference(x, mlp);
+  Array input = {DType::f32, {4, 8}, std::string(reinterpret_cast<char *>(x.data()), 128)};
+  ASSERT_TRUE(tool::writeNpz(directory / "in.npz", {{"x", input}}));
+  Outcome outcome = run("run @/m.ingot --entry forward --inputs @/in.npz --outputs @/out.npz");
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  auto arrays = tool::readNpz(directory / "out.npz");
+  ASSERT_TRUE(arrays);
+  EXPECT_EQ((*arrays)["y"].data, std::string(reinterpret_cast<char *>(y.data()), 128));
+
+  Array wrong = {DType::f64, {2}, std::string(16, '\0')};
+  ASSERT_TRUE(tool::writeNpz(directory / "bad.npz", {{"x", wrong}, {"z", wrong}}));
+  outcome = run("run @/m.ingot --inputs @/bad.npz --outputs @/out2.npz");
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_EQ(outcome.err, "ingot: '" + (directory / "bad.npz") + "' does not fit entry 'forward':\n"
+                         "  'x' expects f32[4,8], but got f64[2]\n  'z' is no input\n  expected: x f32[4,8]\n");
+  EXPECT_FALSE(std::filesystem::exists(directory / "out2.npz"));
+  EXPECT_EQ(run("run @/m.ingot --outputs @/out2.npz").exit, 1);
+  EXPECT_EQ(run("run @/m.ingot --inputs @/none.npz --outputs @/out2.npz").exit, 1);
+  EXPECT_EQ(run("run @/m.ingot --inputs @/in.npz --outputs @/none/out.npz").exit, 1);
+  EXPECT_EQ(run("run @/m.ingot --inputs @/in.npz --entry no --outputs @/o.npz").err,
+            "ingot: the artifact has no entry 'no', but forward\n");
+}
+
+TEST_F(CliTest, ReadsAndWritesForNumpy) {
+  std::string python = std::string(INGOT_SOURCE_DIR) + "/.venv/bin/python";
+  if (std::system((python + " -c 'import numpy' > /dev/null 2>&1").c_str()) != 0)
+    GTEST_SKIP() << "numpy is not installed; run scripts/setup";
+  Synthetic mlp = makeMlp();
+  writeArtifact(directory / "m.ingot", mlp);
+  std::string script = "import sys, numpy as np\n"
+                       "d = sys.argv[1]\n"
+                       "x = np.arange(32, dtype=np.float32).reshape(4, 8)\n"
+                       "if sys.argv[2] == 'write':\n"
+                       "  np.savez_compressed(d + '/c.npz', x=x)\n"
+                       "  np.savez(d + '/f.npz', x=np.asfortranarray(x))\n"
+                       "  np.savez(d + '/b.npz', x=x.astype('>f4'))\n"
+                       "else:\n"
+                       "  y = np.load(d + '/y.npz')['y']\n"
+                       "  assert y.dtype == np.float32 and y.shape == (4, 8) and y.flags.c_contiguous\n";
+  writeFile(directory / "s.py", script);
+  std::string command = python + " " + (directory / "s.py") + " " + directory.path;
+  ASSERT_EQ(std::system((command + " write").c_str()), 0);
+  EXPECT_EQ(run("run @/m.ingot --inputs @/c.npz --outputs @/y.npz").exit, 0);
+  EXPECT_EQ(std::system((command + " read").c_str()), 0);
+  EXPECT_NE(run("run @/m.ingot --inputs @/f.npz --outputs @/y.npz").err.find("Fortran order"), std::string::npos);
+  EXPECT_NE(run("run @/m.ingot --inputs @/b.npz --outputs @/y.npz").err.find("'>f4' is not supported"),
+            std::string::npos);
+}
+
+TEST_F(CliTest, NpyRoundTripAndDamage) {
+  for (DType dtype : {DType::i1, DType::i8, DType::i32, DType::i64, DType::f16, DType::bf16, DType::f32, DType::f64})
+    for (std::vector<int64_t> shape : {std::vector<int64_t>{}, {0}, {5}, {2, 3, 4}}) {
+      Array array = {dtype, shape, {}};
+      uint64_t elements = 1;
+      for (int64_t extent : shape)
+        elements *= static_cast<uint64_t>(extent);
+      array.data = std::string(elements * byteSize(dtype), 'x');
+      std::string file = tool::printNpy(array);
+      auto parsed = tool::parseNpy(file);
+      ASSERT_TRUE(parsed) << parsed.status().message();
+      EXPECT_EQ(parsed->dtype, dtype);
+      EXPECT_EQ(parsed->shape, shape);
+      EXPECT_EQ(parsed->data, array.data);
+      for (size_t size = 0; size < file.size(); ++size)
+        EXPECT_FALSE(tool::parseNpy(file.substr(0, size)));
+    }
+}
+
+TEST_F(CliTest, InspectShowsAndVerifies) {
+  Synthetic decoder = makeDecoder();
+  writeArtifact(directory / "d.ingot", decoder);
+  Outcome text = run("inspect @/d.ingot --memory --kernels");
+  EXPECT_EQ(text.exit, 0) << text.err;
+  for (const char *expected : {"decoder", "16 bytes per token, 32 positions", "entry decode", "role logits", "test__append",
+                               "launches", "fallbacks", "of which KV"})
+    EXPECT_NE(text.out.find(expected), std::string::npos) << expected << " in\n" << text.out;
+  Outcome json = run("inspect @/d.ingot --memory --kernels --json");
+  nlohmann::json parsed = nlohmann::json::parse(json.out);
+  EXPECT_EQ(parsed["kv_bytes_per_token"], 16);
+  EXPECT_EQ(parsed["memory"]["total"]["state"], 32 * 16);
+  EXPECT_EQ(parsed["programs"].size(), 2u);
+  EXPECT_EQ(parsed["programs"][0]["tasks"], 9);
+  // The test's artifacts have no true hashes.
+  Outcome verified = run("inspect @/d.ingot --verify");
+  EXPECT_EQ(verified.exit, 1);
+  EXPECT_NE(verified.err.find("parameter 'embedding' does not match its sha256"), std::string::npos) << verified.err;
+  EXPECT_EQ(verified.err.find("checksum"), std::string::npos) << verified.err;
+}
+
+TEST_F(CliTest, FailedWritesAreReported) {
+  Synthetic mlp = makeMlp();
+  writeArtifact(directory / "m.ingot", mlp);
+  writeArtifact(directory / "d.ingot", makeDecoder());
+  ASSERT_TRUE(tool::writeNpz(directory / "in.npz", {{"x", {DType::f32, {4, 8}, std::string(128, '\0')}}}));
+  // A limit of 0 blocks stops every file from growing; standard output and error are files too, so look at the exit status.
+  Outcome limited = run("run @/m.ingot --inputs @/in.npz --outputs @/o.npz", "ulimit -f 0; ");
+  EXPECT_EQ(limited.exit, 1);
+  EXPECT_FALSE(std::filesystem::exists(directory / "o.npz"));
+  std::string command = std::string(INGOT_BINARY_DIR) + "/bin/ingot inspect " + (directory / "d.ingot");
+  int status = std::system((command + " > /dev/full 2> " + (directory / "err")).c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(readFile(directory / "err"), "ingot: cannot write to standard output: No space left on device\n");
+}
+
+TEST_F(CliTest, InterruptLeavesNoFile) {
+  writeArtifact(directory / "s.ingot", makeSlow(1000000, 1000000));
+  std::filesystem::create_directory(directory / "results");
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execl(INGOT_BINARY_DIR "/bin/ingot", "ingot", "run", (directory / "s.ingot").c_str(), "--outputs",
+            (directory / "results/o.npz").c_str(), nullptr);
+    ::_exit(127);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  ::kill(pid, SIGINT);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "results"));
+}
+
+TEST_F(CliTest, NoMemoryGivesAMessage) {
+  writeArtifact(directory / "d.ingot", makeDecoder(int64_t(1) << 28)); // 4 GiB of KV cache
+  Outcome outcome = run("generate @/d.ingot --prompt a", "ulimit -v 3000000; ");
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_NE(outcome.err.find("bytes of memory, but only"), std::string::npos) << outcome.err;
+}
+
+} // namespace
