@@ -24,7 +24,8 @@ using IntegerRanges = std::map<std::string, IntegerRange>;
 ///
 /// Returns what contradicts the declarations, one line each, or nothing: a byte outside the may-writes changed; a byte
 /// beside a buffer or beside the private memory changed; a must-write cell that is left as it was, is NaN, or depends
-/// on what was not declared; a may-write cell that depends on it. Equal seeds make equal data.
+/// on what was not declared; a may-write cell that depends on it. A read that changes no bit of
+/// the result is not seen. Equal seeds make equal data.
 std::vector<std::string> checkTask(const program::Program &program, program::TaskRef task, program::BodyFunction body,
                                    const IntegerRanges &ranges, uint64_t seed);
 

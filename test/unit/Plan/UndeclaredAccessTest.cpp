@@ -24,6 +24,7 @@ const Model kLlama = {"llama",
                       {{"tokens", {0, 511}}, {"start", {0, 448}}, {"count", {0, 64}}},
                       2};
 const Model kGpt = {"gpt", "test/Plan/semantics_gpt.mlir", {{"tokens", {0, 47}}, {"start", {0, 0}}}, 1};
+const Model kPieces = {"pieces", "test/Plan/semantics_pieces.mlir", {}, 3};
 
 struct Case {
   Model model;
@@ -34,7 +35,7 @@ std::vector<Case> cases() {
   std::vector<Case> cases;
   for (const char *isa : {"generic", "avx2", "avx512", "avx512bf16", "aarch64"})
     if (runtime::cpuSupports(isa))
-      for (const Model &model : {kLlama, kGpt})
+      for (const Model &model : {kLlama, kGpt, kPieces})
         cases.push_back({model, isa});
   return cases;
 }
