@@ -35,6 +35,8 @@ def Ingot_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kInput = "ingot.input";
     /// Result attribute: name of an output.
     static constexpr ::llvm::StringLiteral kOutput = "ingot.output";
+    /// Attribute of a state: names of the model's inputs and outputs that it stands for.
+    static constexpr ::llvm::StringLiteral kFrom = "ingot.from";
     /// Argument and result attribute: tokens, start, count, logits, loss, lr, step, rng.
     static constexpr ::llvm::StringLiteral kRole = "ingot.role";
   }];

@@ -99,6 +99,9 @@ std::vector<runtime::ManifestState> ingot::describeStates(ModuleOp module) {
     state.shape.assign(shape.begin(), shape.end());
     state.init = op.getInit().convertToDouble();
     state.role = caches.lookup(op.getSymName()) ? runtime::kRoleKv : "";
+    if (auto from = op->getAttrOfType<ArrayAttr>(IngotDialect::kFrom))
+      for (auto name : from.getAsRange<StringAttr>())
+        state.from.push_back(name.getValue().str());
     states.push_back(std::move(state));
   }
   return states;

@@ -34,7 +34,7 @@ public:
     manifest.fallbacks = contents.fallbacks;
     if (failed(addTokenizer()) || failed(addTargets()) || failed(addParams()))
       return failure();
-    addStates();
+    manifest.state = describeStates(module);
     manifest.memory = runtime::planMemory(manifest, entryMemory);
     std::string text = runtime::printManifest(manifest);
     // What is written is what is read: a manifest that the runtime refuses is our bug.
@@ -174,13 +174,6 @@ private:
         return failure();
     }
     return success();
-  }
-
-  void addStates() {
-    manifest.state = describeStates(module);
-    for (runtime::ManifestState &state : manifest.state)
-      if (auto it = contents.stateOrigins.find(state.name); it != contents.stateOrigins.end())
-        state.from = it->second;
   }
 
   const std::string &path;

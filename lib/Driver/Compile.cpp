@@ -12,7 +12,6 @@
 #include "lib/Driver/Tokenizers.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
-#include "mlir/Transforms/Passes.h"
 #include "runtime/formats/File.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -75,12 +74,7 @@ private:
   }
 
   LogicalResult runModelPasses() {
-    auto build = [&](OpPassManager &manager) {
-      // Text may be written in private functions; entries are straight-line code from here on.
-      manager.addPass(createInlinerPass());
-      manager.addPass(createSymbolDCEPass());
-      buildModelPipeline(manager, ModelOptions());
-    };
+    auto build = [](OpPassManager &manager) { buildModelPipeline(manager, ModelOptions()); };
     if (failed(saveTemp(*model.module, "0-imported")) || failed(runPasses(*model.module, build)))
       return failure();
     collectFallbacks();

@@ -191,7 +191,21 @@ struct KvInPlacePass : ingot::impl::KvInPlaceBase<KvInPlacePass> {
       return {};
     }
     OpBuilder b(decoder.func);
-    return StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type);
+    auto state = StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type);
+    state->setAttr(IngotDialect::kFrom, b.getArrayAttr(originsOf(decoder)));
+    return state;
+  }
+
+  /// Names of the inputs and outputs that the state stands for, so that tools can show them.
+  static SmallVector<Attribute> originsOf(CachedDecoder &decoder) {
+    SmallVector<Attribute> names;
+    for (CacheLayer &layer : decoder.layers) {
+      for (BlockArgument past : {layer.pastKey, layer.pastValue})
+        names.push_back(decoder.func.getArgAttr(past.getArgNumber(), IngotDialect::kInput));
+      for (unsigned present : {layer.presentKey, layer.presentValue})
+        names.push_back(decoder.func.getResultAttr(present, IngotDialect::kOutput));
+    }
+    return names;
   }
 };
 

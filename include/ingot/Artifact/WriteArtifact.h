@@ -26,8 +26,6 @@ struct ArtifactContents {
   /// Values of symbolic dimensions by entry.
   std::map<std::string, std::vector<std::pair<std::string, int64_t>>> specialisations;
   std::vector<runtime::ManifestFallback> fallbacks;
-  /// Inputs and outputs of the model that became a state, by state.
-  std::map<std::string, std::vector<std::string>> stateOrigins;
   std::vector<ArtifactTarget> targets; // best first
   /// Write parameters to OUTPUT.safetensors beside the artifact.
   bool externalParams = false;
