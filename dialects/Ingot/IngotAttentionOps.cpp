@@ -33,7 +33,8 @@ LogicalResult RopeOp::verify() {
     return failure();
   auto input = typeOf(getInput()), cos = typeOf(getCos());
   if (2 * cos.getDimSize(1) > input.getDimSize(3))
-    return emitOpError() << "expects at most " << input.getDimSize(3) / 2 << " angles per position, but got " << cos.getDimSize(1);
+    return emitOpError() << "expects at most " << input.getDimSize(3) / 2 << " angles per position, but got "
+                         << cos.getDimSize(1);
   if (failed(expectShape(*this, "sin", getSin(), cos.getShape())))
     return failure();
   return expectShape(*this, "positions", getPositions(), {input.getDimSize(0), input.getDimSize(1)});
@@ -45,7 +46,8 @@ static LogicalResult verifyHeads(AttentionOp op) {
       failed(expectRank(op, "a value", op.getValue(), 4)))
     return failure();
   auto q = typeOf(op.getQuery()), k = typeOf(op.getKey()), v = typeOf(op.getValue());
-  if (failed(expectShape(op, "a key", op.getKey(), {q.getDimSize(0), k.getDimSize(1), k.getDimSize(2), q.getDimSize(3)})) ||
+  if (failed(expectShape(op, "a key", op.getKey(),
+                         {q.getDimSize(0), k.getDimSize(1), k.getDimSize(2), q.getDimSize(3)})) ||
       failed(expectShape(op, "a value", op.getValue(),
                          {q.getDimSize(0), k.getDimSize(1), k.getDimSize(2), v.getDimSize(3)})) ||
       failed(expectShape(op, "a result", op.getOut(),
@@ -61,7 +63,8 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyHeads(*this)))
     return failure();
   auto q = typeOf(getQuery());
-  int64_t batch = q.getDimSize(0), rows = q.getDimSize(1), heads = q.getDimSize(2), keys = typeOf(getKey()).getDimSize(2);
+  int64_t batch = q.getDimSize(0), rows = q.getDimSize(1), heads = q.getDimSize(2),
+          keys = typeOf(getKey()).getDimSize(2);
   if (static_cast<bool>(getStart()) != static_cast<bool>(getCount()))
     return emitOpError() << "expects start and count together, but got one of them";
   if (getStart() && (failed(expectShape(*this, "start", getStart(), {batch})) ||

@@ -31,11 +31,11 @@ Operation *IngotDialect::materializeConstant(OpBuilder &builder, Attribute value
 }
 
 /// Checks that `type` is what the symbol declares; `Decl` is ParamOp or StateOp.
-template <typename Decl>
-static LogicalResult verifyBinding(Operation *func, NamedAttribute attr, Type type) {
+template <typename Decl> static LogicalResult verifyBinding(Operation *func, NamedAttribute attr, Type type) {
   auto symbol = dyn_cast<FlatSymbolRefAttr>(attr.getValue());
   if (!symbol)
-    return func->emitOpError() << "expects '" << attr.getName().getValue() << "' to be a symbol, but got " << attr.getValue();
+    return func->emitOpError() << "expects '" << attr.getName().getValue() << "' to be a symbol, but got "
+                               << attr.getValue();
   auto decl = SymbolTable::lookupNearestSymbolFrom<Decl>(func, symbol);
   if (!decl)
     return func->emitOpError() << "names " << symbol << " in '" << attr.getName().getValue() << "', which no '"
@@ -46,14 +46,16 @@ static LogicalResult verifyBinding(Operation *func, NamedAttribute attr, Type ty
   if (auto panels = dyn_cast_or_null<PanelsAttr>(declared.getEncoding()))
     stored = RankedTensorType::get(panels.storedShape(declared.getShape()), declared.getElementType());
   if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor != declared && tensor != stored)
-    return func->emitOpError() << "expects the value of " << symbol << " to have type " << declared << ", but got " << type;
+    return func->emitOpError() << "expects the value of " << symbol << " to have type " << declared << ", but got "
+                               << type;
   return success();
 }
 
 static LogicalResult verifyName(Operation *func, NamedAttribute attr) {
   if (auto name = dyn_cast<StringAttr>(attr.getValue()); name && !name.empty())
     return success();
-  return func->emitOpError() << "expects '" << attr.getName().getValue() << "' to be a non-empty string, but got " << attr.getValue();
+  return func->emitOpError() << "expects '" << attr.getName().getValue() << "' to be a non-empty string, but got "
+                             << attr.getValue();
 }
 
 LogicalResult IngotDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index, NamedAttribute attr) {

@@ -193,7 +193,8 @@ LogicalResult LayerNormOp::verify() {
 LogicalResult BroadcastOp::verify() {
   auto in = cast<RankedTensorType>(getInput().getType()), out = cast<RankedTensorType>(getResult().getType());
   if (in.getElementType() != out.getElementType())
-    return emitOpError() << "expects one element type, but got " << in.getElementType() << " and " << out.getElementType();
+    return emitOpError() << "expects one element type, but got " << in.getElementType() << " and "
+                         << out.getElementType();
   if (static_cast<int64_t>(getDims().size()) != in.getRank())
     return emitOpError() << "expects " << in.getRank() << " dims, but got " << getDims().size();
   int64_t previous = -1;
@@ -202,8 +203,8 @@ LogicalResult BroadcastOp::verify() {
       return emitOpError() << "expects strictly increasing dims in [0, " << out.getRank() << "), but got " << dim;
     previous = dim;
     if (in.getDimSize(i) != 1 && in.getDimSize(i) != out.getDimSize(dim))
-      return emitOpError() << "expects extent 1 or " << out.getDimSize(dim) << " for operand dimension " << i << ", but got "
-                           << in.getDimSize(i);
+      return emitOpError() << "expects extent 1 or " << out.getDimSize(dim) << " for operand dimension " << i
+                           << ", but got " << in.getDimSize(i);
   }
   return success();
 }
@@ -246,7 +247,8 @@ OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
 
 LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor op,
                                          SmallVectorImpl<Type> &types) {
-  auto table = cast<RankedTensorType>(op.getTable().getType()), indices = cast<RankedTensorType>(op.getIndices().getType());
+  auto table = cast<RankedTensorType>(op.getTable().getType()),
+       indices = cast<RankedTensorType>(op.getIndices().getType());
   if (table.getRank() < 1 || table.getDimSize(0) == 0)
     return emitOptionalError(loc, "expects a table with at least one row, but got ", Type(table));
   SmallVector<int64_t> shape(indices.getShape());

@@ -28,7 +28,8 @@ void task::TaskDialect::initialize() {
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseIntegerList(AsmParser &parser, SmallVectorImpl<int64_t> &values) {
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] { return parser.parseInteger(values.emplace_back()); });
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                        [&] { return parser.parseInteger(values.emplace_back()); });
 }
 
 static void printIntegerList(AsmPrinter &printer, ArrayRef<int64_t> values) {

@@ -27,7 +27,8 @@ LogicalResult BufferOp::verify() {
     return emitOpError() << "expects a static shape with identity layout, but got " << type;
   bool scratch = getKind() == BufferKind::Scratch;
   if (scratch == getName().has_value())
-    return emitOpError() << "expects a name " << (scratch ? "only for buffers that are not scratch" : "for a buffer that is not scratch");
+    return emitOpError() << "expects a name "
+                         << (scratch ? "only for buffers that are not scratch" : "for a buffer that is not scratch");
   if (getOffset() && !scratch)
     return emitOpError() << "expects an offset only for scratch buffers, but got " << *getOffset();
   if (getOffset() && (*getOffset() < 0 || *getOffset() % 64 != 0))
@@ -60,7 +61,8 @@ void EventOp::print(OpAsmPrinter &printer) {
 
 LogicalResult EventOp::verify() {
   if (getCount() < 1 || getSignals() < 1)
-    return emitOpError() << "expects at least one counter and one signal, but got " << getCount() << " and " << getSignals();
+    return emitOpError() << "expects at least one counter and one signal, but got " << getCount() << " and "
+                         << getSignals();
   if (getSignals() > INT32_MAX)
     return emitOpError() << "expects at most 2^31 - 1 signals, but got " << getSignals();
   return success();
@@ -162,8 +164,8 @@ ParseResult LaunchOp::parse(OpAsmParser &parser, OperationState &result) {
   if (succeeded(parser.parseOptionalKeyword("must_write")) && accesses(properties.must_write))
     return failure();
   int64_t flops = 0, bytes = 0;
-  if (succeeded(parser.parseOptionalKeyword("cost")) &&
-      (parser.parseInteger(flops) || parser.parseKeyword("flops") || parser.parseInteger(bytes) || parser.parseKeyword("bytes")))
+  if (succeeded(parser.parseOptionalKeyword("cost")) && (parser.parseInteger(flops) || parser.parseKeyword("flops") ||
+                                                         parser.parseInteger(bytes) || parser.parseKeyword("bytes")))
     return failure();
   properties.body = FlatSymbolRefAttr::get(body);
   properties.grid = parser.getBuilder().getDenseI64ArrayAttr(grid);
@@ -199,8 +201,8 @@ void LaunchOp::print(OpAsmPrinter &printer) {
     printAccesses("must_write", *getMustWrite());
   if (getFlops() != 0 || getBytes() != 0)
     printer << " cost " << getFlops() << " flops " << getBytes() << " bytes";
-  printer.printOptionalAttrDict((*this)->getAttrs(), {"sym_name", "body", "grid", "arguments", "waits", "signals", "reads",
-                                                      "writes", "must_write", "flops", "bytes"});
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"sym_name", "body", "grid", "arguments", "waits", "signals",
+                                                      "reads", "writes", "must_write", "flops", "bytes"});
 }
 
 LogicalResult LaunchOp::verify() {
@@ -221,7 +223,8 @@ static LogicalResult verifyAccesses(LaunchOp op, ArrayAttr accesses, SymbolTable
     size_t rank = buffer.getMemRefType().getRank();
     if (access.getOffsets().getNumResults() != rank || access.getSizes().size() != rank)
       return op.emitOpError() << "expects a box of rank " << rank << " for " << access.getBuffer() << ", but got "
-                              << access.getOffsets().getNumResults() << " offsets and " << access.getSizes().size() << " sizes";
+                              << access.getOffsets().getNumResults() << " offsets and " << access.getSizes().size()
+                              << " sizes";
   }
   return success();
 }
@@ -232,8 +235,8 @@ static LogicalResult verifyEvents(LaunchOp op, ArrayAttr events, SymbolTableColl
     if (!event)
       return op.emitOpError() << "names " << ref.getEvent() << ", which is not an event of the program";
     if ((event.getCount() != 1) != (ref.getIndex().getNumResults() == 1))
-      return op.emitOpError() << "expects an index for " << ref.getEvent() << " exactly if it has several counters, but it has "
-                              << event.getCount();
+      return op.emitOpError() << "expects an index for " << ref.getEvent()
+                              << " exactly if it has several counters, but it has " << event.getCount();
   }
   return success();
 }
@@ -249,13 +252,14 @@ static Type argumentType(LaunchOp op, ArgumentAttr argument, SymbolTableCollecti
   }
   MemRefType type = buffer.getMemRefType();
   if (static_cast<int64_t>(argument.getLeading().size()) > type.getRank()) {
-    op.emitOpError() << "expects at most " << type.getRank() << " leading indices for " << argument.getBuffer() << ", but got "
-                     << argument.getLeading().size();
+    op.emitOpError() << "expects at most " << type.getRank() << " leading indices for " << argument.getBuffer()
+                     << ", but got " << argument.getLeading().size();
     return {};
   }
   for (auto [index, extent] : llvm::zip(argument.getLeading(), type.getShape()))
     if (index < 0 || index >= extent) {
-      op.emitOpError() << "expects a leading index of " << argument.getBuffer() << " in [0, " << extent << "), but got " << index;
+      op.emitOpError() << "expects a leading index of " << argument.getBuffer() << " in [0, " << extent << "), but got "
+                       << index;
       return {};
     }
   return MemRefType::get(type.getShape().drop_front(argument.getLeading().size()), type.getElementType());
@@ -272,7 +276,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
       return failure();
   }
   if (TypeRange(types) != TypeRange(body.getBody().front().getArgumentTypes()))
-    return emitOpError() << "expects arguments of types " << body.getBody().front().getArgumentTypes() << ", but got " << types;
+    return emitOpError() << "expects arguments of types " << body.getBody().front().getArgumentTypes() << ", but got "
+                         << types;
   for (ArrayAttr accesses : {getReads(), getWrites(), getMustWrite().value_or(ArrayAttr())})
     if (accesses && failed(verifyAccesses(*this, accesses, tables)))
       return failure();
@@ -287,7 +292,8 @@ ParseResult ScheduleOp::parse(OpAsmParser &parser, OperationState &result) {
   int64_t workers;
   SmallVector<Attribute> queues;
   SMLoc loc;
-  if (parser.parseKeyword("workers") || parser.getCurrentLocation(&loc) || parser.parseInteger(workers) || parser.parseLBrace())
+  if (parser.parseKeyword("workers") || parser.getCurrentLocation(&loc) || parser.parseInteger(workers) ||
+      parser.parseLBrace())
     return failure();
   while (succeeded(parser.parseOptionalKeyword("queue"))) {
     int64_t number;
@@ -295,7 +301,8 @@ ParseResult ScheduleOp::parse(OpAsmParser &parser, OperationState &result) {
     if (parser.parseInteger(number) || parseQueue(parser, ranges))
       return failure();
     if (number != static_cast<int64_t>(queues.size()))
-      return parser.emitError(loc) << "expects queues in order, but got " << number << " after " << queues.size() << " queues";
+      return parser.emitError(loc) << "expects queues in order, but got " << number << " after " << queues.size()
+                                   << " queues";
     queues.push_back(ranges);
   }
   if (workers != static_cast<int64_t>(queues.size()))
@@ -323,8 +330,8 @@ LogicalResult ScheduleOp::verifySymbolUses(SymbolTableCollection &tables) {
       if (!launch)
         return emitOpError() << "names " << range.getLaunch() << ", which is not a launch of the program";
       if (range.getBegin() < 0 || range.getBegin() >= range.getEnd() || range.getEnd() > launch.getNumTasks())
-        return emitOpError() << "expects a range of tasks in [0, " << launch.getNumTasks() << ") of " << range.getLaunch()
-                             << ", but got " << range.getBegin() << " to " << range.getEnd();
+        return emitOpError() << "expects a range of tasks in [0, " << launch.getNumTasks() << ") of "
+                             << range.getLaunch() << ", but got " << range.getBegin() << " to " << range.getEnd();
     }
   return success();
 }

@@ -29,12 +29,18 @@ static ParseResult parseExpressions(OpAsmParser &parser, unsigned gridRank, Affi
 
 static StringRef spelling(AffineExprKind kind) {
   switch (kind) {
-  case AffineExprKind::Add: return " + ";
-  case AffineExprKind::Mul: return " * ";
-  case AffineExprKind::Mod: return " mod ";
-  case AffineExprKind::FloorDiv: return " floordiv ";
-  case AffineExprKind::CeilDiv: return " ceildiv ";
-  default: llvm_unreachable("not a binary expression");
+  case AffineExprKind::Add:
+    return " + ";
+  case AffineExprKind::Mul:
+    return " * ";
+  case AffineExprKind::Mod:
+    return " mod ";
+  case AffineExprKind::FloorDiv:
+    return " floordiv ";
+  case AffineExprKind::CeilDiv:
+    return " ceildiv ";
+  default:
+    llvm_unreachable("not a binary expression");
   }
 }
 
@@ -54,7 +60,9 @@ static void printExpression(raw_ostream &os, AffineExpr expr, bool nested) {
     os << '(';
   printExpression(os, binary.getLHS(), !sum && isa<AffineBinaryOpExpr>(binary.getLHS()));
   os << spelling(binary.getKind());
-  printExpression(os, binary.getRHS(), isa<AffineBinaryOpExpr>(binary.getRHS()) && !(sum && binary.getRHS().getKind() != AffineExprKind::Add));
+  printExpression(os, binary.getRHS(),
+                  isa<AffineBinaryOpExpr>(binary.getRHS()) &&
+                      !(sum && binary.getRHS().getKind() != AffineExprKind::Add));
   if (nested)
     os << ')';
 }

@@ -11,8 +11,7 @@ using namespace ingot;
 
 namespace {
 
-template <typename Op>
-struct TileBufferization : DstBufferizableOpInterfaceExternalModel<TileBufferization<Op>, Op> {
+template <typename Op> struct TileBufferization : DstBufferizableOpInterfaceExternalModel<TileBufferization<Op>, Op> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
     auto tileOp = cast<Op>(op);
     return !tileOp.isDpsInit(&operand) || cast<tile::TileOpInterface>(op).keepsDestination();
@@ -40,7 +39,8 @@ struct TileBufferization : DstBufferizableOpInterfaceExternalModel<TileBufferiza
       operands.push_back(*buffer);
     }
     Value destination = operands.back();
-    OperationState newState(op->getLoc(), op->getName(), operands, TypeRange(), op->getDiscardableAttrDictionary().getValue());
+    OperationState newState(op->getLoc(), op->getName(), operands, TypeRange(),
+                            op->getDiscardableAttrDictionary().getValue());
     newState.propertiesAttr = op->getPropertiesAsAttribute();
     for (unsigned i = 0; i < op->getNumRegions(); ++i)
       newState.addRegion();

@@ -7,7 +7,6 @@
 using namespace mlir;
 using namespace ingot;
 
-
 #define GET_OP_CLASSES
 #include "dialects/Tile/TileOps.cpp.inc"
 
@@ -28,7 +27,8 @@ static LogicalResult verifyDestinationStyle(Operation *op) {
       return op->emitOpError() << "expects static shapes, but got " << operand.getType();
   }
   if (op->getNumResults() != (onTensors ? 1u : 0u))
-    return op->emitOpError() << "expects " << (onTensors ? "one result" : "no result") << ", but got " << op->getNumResults();
+    return op->emitOpError() << "expects " << (onTensors ? "one result" : "no result") << ", but got "
+                             << op->getNumResults();
   if (onTensors && op->getResult(0).getType() != op->getOperands().back().getType())
     return op->emitOpError() << "expects a result of type " << op->getOperands().back().getType() << ", but got "
                              << op->getResult(0).getType();
@@ -105,14 +105,15 @@ LogicalResult tile::ContractOp::verify() {
   for (unsigned operand = 0; operand < 3; ++operand) {
     AffineMap map = getMap(operand);
     if (map.getNumDims() != extents.size() || !map.isProjectedPermutation())
-      return emitOpError() << "expects projected permutations of one iteration space, but got " << AffineMapAttr::get(map);
+      return emitOpError() << "expects projected permutations of one iteration space, but got "
+                           << AffineMapAttr::get(map);
     if (failed(expectRank(*this, "an operand", getOperand(operand), map.getNumResults())))
       return failure();
     for (auto [i, extent] : llvm::enumerate(shapeOf(getOperand(operand)))) {
       int64_t &known = extents[map.getDimPosition(i)];
       if (known >= 0 && known != extent)
-        return emitOpError() << "expects iteration dimension " << map.getDimPosition(i) << " to have one extent, but got "
-                             << known << " and " << extent;
+        return emitOpError() << "expects iteration dimension " << map.getDimPosition(i)
+                             << " to have one extent, but got " << known << " and " << extent;
       known = extent;
     }
   }
@@ -143,12 +144,13 @@ LogicalResult tile::MapOp::verify() {
   for (auto [i, input] : llvm::enumerate(getInputs())) {
     AffineMap map = getMap(i);
     if (map.getNumDims() != out.size() || map.getNumResults() != shapeOf(input).size())
-      return emitOpError() << "expects a map from " << out.size() << " to " << shapeOf(input).size() << " dimensions, but got "
-                           << AffineMapAttr::get(map);
+      return emitOpError() << "expects a map from " << out.size() << " to " << shapeOf(input).size()
+                           << " dimensions, but got " << AffineMapAttr::get(map);
     for (auto [result, extent] : llvm::zip(map.getResults(), shapeOf(input))) {
       auto dim = dyn_cast<AffineDimExpr>(result);
       auto constant = dyn_cast<AffineConstantExpr>(result);
-      if (!(dim && out[dim.getPosition()] == extent) && !(constant && constant.getValue() >= 0 && constant.getValue() < extent))
+      if (!(dim && out[dim.getPosition()] == extent) &&
+          !(constant && constant.getValue() >= 0 && constant.getValue() < extent))
         return emitOpError() << "expects map results inside an input of type " << input.getType() << ", but got "
                              << AffineMapAttr::get(map);
     }
@@ -278,7 +280,8 @@ LogicalResult tile::ScatterOp::verify() {
     return failure();
   ArrayRef<int64_t> page = shapeOf(getOut());
   if (page[0] != 1 || page[1] != static_cast<int64_t>(getSources().size()))
-    return emitOpError() << "expects a page of shape [1, " << getSources().size() << ", ...], but got " << getOut().getType();
+    return emitOpError() << "expects a page of shape [1, " << getSources().size() << ", ...], but got "
+                         << getOut().getType();
   for (Value source : getSources()) {
     if (failed(expectRank(*this, "a source", source, 4)))
       return failure();

@@ -62,13 +62,16 @@ static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
   }
   const ParamData *data = params.find(op.getSymName());
   if (!data)
-    return op.emitOpError() << "@" << op.getSymName() << " has no data: expects them in the model or in the file given by --params";
+    return op.emitOpError() << "@" << op.getSymName()
+                            << " has no data: expects them in the model or in the file given by --params";
   if (data->type.getShape() != type.getShape() || data->type.getElementType() != type.getElementType())
-    return op.emitOpError() << "@" << op.getSymName() << " expects data of type " << plain << ", but got " << data->type;
+    return op.emitOpError() << "@" << op.getSymName() << " expects data of type " << plain << ", but got "
+                            << data->type;
   return *data;
 }
 
-LogicalResult ingot::checkParams(ModuleOp module, const std::vector<runtime::ManifestParam> &used, const ParamStore &params) {
+LogicalResult ingot::checkParams(ModuleOp module, const std::vector<runtime::ManifestParam> &used,
+                                 const ParamStore &params) {
   LogicalResult result = success();
   for (const runtime::ManifestParam &param : used)
     if (failed(sourceOf(module.lookupSymbol<ParamOp>(param.name), params)))

@@ -13,10 +13,11 @@ namespace ingot {
 mlir::FailureOr<std::vector<runtime::ManifestParam>> describeParams(mlir::ModuleOp module);
 
 /// Whether all of `used` have data of their shape and element type; reports every one that has not.
-mlir::LogicalResult checkParams(mlir::ModuleOp module, const std::vector<runtime::ManifestParam> &used, const ParamStore &params);
+mlir::LogicalResult checkParams(mlir::ModuleOp module, const std::vector<runtime::ManifestParam> &used,
+                                const ParamStore &params);
 
-/// Calls `consume` with the stored bytes of a parameter: views of the source where its layout is row-major, a packed copy
-/// otherwise. Expects that `checkParams` succeeded.
+/// Calls `consume` with the stored bytes of a parameter: views of the source where its layout is row-major, a packed
+/// copy otherwise. Expects that `checkParams` succeeded.
 mlir::LogicalResult withStoredBytes(mlir::ModuleOp module, llvm::StringRef name, const ParamStore &params,
                                     std::function<mlir::LogicalResult(llvm::ArrayRef<char>)> consume);
 

@@ -154,7 +154,9 @@ private:
       return report(file.status());
     if (failed(report(file->writeAt(0, asBytes(layout.header)))))
       return failure();
-    auto write = [&](size_t i, ArrayRef<char> bytes) { return report(file->writeAt(layout.offsets[i], asBytes(bytes))); };
+    auto write = [&](size_t i, ArrayRef<char> bytes) {
+      return report(file->writeAt(layout.offsets[i], asBytes(bytes)));
+    };
     if (failed(writeAll(layout, manifest.externalParams, write)))
       return failure();
     return report(file->commit());
@@ -188,7 +190,8 @@ private:
 
 } // namespace
 
-LogicalResult ingot::writeArtifact(const std::string &path, const ArtifactContents &contents, const ParamStore &params) {
+LogicalResult ingot::writeArtifact(const std::string &path, const ArtifactContents &contents,
+                                   const ParamStore &params) {
   assert(!contents.targets.empty() && "an artifact has code for some target");
   return Writer(path, contents, params).run();
 }

@@ -103,7 +103,8 @@ private:
     if (options.from == Stage::Task) {
       for (auto program : module.getOps<task::ProgramOp>())
         program.setTargetAttr(task::CpuTargetAttr::get(context, isa));
-      return runPasses(module, [&](OpPassManager &manager) { manager.nest<task::ProgramOp>().addPass(createVerifyProgram()); });
+      return runPasses(module,
+                       [&](OpPassManager &manager) { manager.nest<task::ProgramOp>().addPass(createVerifyProgram()); });
     }
     if (options.from == Stage::Ingot) {
       auto build = [&](OpPassManager &manager) { buildKernelPipeline(manager); };
@@ -164,7 +165,8 @@ private:
       return success();
     }
     auto file = runtime::AtomicFile::create(options.output);
-    runtime::Status status = file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
+    runtime::Status status =
+        file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
     if (status.ok())
       status = file->commit();
     return status.ok() ? success() : fail("cannot write '" + options.output + "': " + status.message());

@@ -23,14 +23,22 @@ static LogicalResult fail(MLIRContext *context, const Twine &message) {
 static Type elementTypeOf(program::DType dtype, MLIRContext *context) {
   Builder builder(context);
   switch (dtype) {
-  case program::DType::i1: return builder.getI1Type();
-  case program::DType::i8: return builder.getI8Type();
-  case program::DType::i32: return builder.getI32Type();
-  case program::DType::i64: return builder.getI64Type();
-  case program::DType::f16: return builder.getF16Type();
-  case program::DType::bf16: return builder.getBF16Type();
-  case program::DType::f32: return builder.getF32Type();
-  case program::DType::f64: return builder.getF64Type();
+  case program::DType::i1:
+    return builder.getI1Type();
+  case program::DType::i8:
+    return builder.getI8Type();
+  case program::DType::i32:
+    return builder.getI32Type();
+  case program::DType::i64:
+    return builder.getI64Type();
+  case program::DType::f16:
+    return builder.getF16Type();
+  case program::DType::bf16:
+    return builder.getBF16Type();
+  case program::DType::f32:
+    return builder.getF32Type();
+  case program::DType::f64:
+    return builder.getF64Type();
   }
   llvm_unreachable("unknown dtype");
 }
@@ -45,14 +53,16 @@ static LogicalResult readSafetensors(const std::string &path, MLIRContext *conte
     return fail(context, "'" + path + "': " + parsed.status().message());
   for (const runtime::SafetensorsTensor &tensor : parsed->tensors())
     if (tensor.dtype) // others are refused only if the model asks for them
-      params.insert(tensor.name, {RankedTensorType::get(tensor.shape, elementTypeOf(*tensor.dtype, context)),
-                                  ArrayRef(reinterpret_cast<const char *>(tensor.data.data()), tensor.data.size()), file});
+      params.insert(tensor.name,
+                    {RankedTensorType::get(tensor.shape, elementTypeOf(*tensor.dtype, context)),
+                     ArrayRef(reinterpret_cast<const char *>(tensor.data.data()), tensor.data.size()), file});
   return success();
 }
 
 static LogicalResult loadText(const CompileOptions &options, MLIRContext *context, LoadedModel &model) {
   if (!options.dims.empty() || !options.inputShapes.empty() || options.maxSeq)
-    return fail(context, "'" + options.input + "': --dim, --input-shape and --max-seq are for ONNX models: shapes in text are fixed");
+    return fail(context, "'" + options.input +
+                             "': --dim, --input-shape and --max-seq are for ONNX models: shapes in text are fixed");
   model.module = parseSourceFile<ModuleOp>(options.input, context);
   if (!model.module)
     return failure();
@@ -68,23 +78,28 @@ static FailureOr<int64_t> maxSeqOf(const CompileOptions &options, const OnnxMode
   int64_t limit = 0;
   if (auto it = onnx.metadata().find("ingot.max_seq"); it != onnx.metadata().end())
     if (StringRef(it->second).getAsInteger(10, limit) || limit < 1)
-      return fail(context, "'" + options.input + "': expects metadata 'ingot.max_seq' to be a positive number, but got '" + it->second + "'");
+      return fail(context, "'" + options.input +
+                               "': expects metadata 'ingot.max_seq' to be a positive number, but got '" + it->second +
+                               "'");
   if (!options.maxSeq && !limit)
-    return fail(context, "'" + options.input + "' is a decoder that does not say how many positions it has: expects --max-seq N");
+    return fail(context, "'" + options.input +
+                             "' is a decoder that does not say how many positions it has: expects --max-seq N");
   if (options.maxSeq && limit && options.maxSeq > limit)
-    return fail(context, "expects --max-seq of at most " + Twine(limit) + ", the positions of the model, but got " + Twine(options.maxSeq));
+    return fail(context, "expects --max-seq of at most " + Twine(limit) + ", the positions of the model, but got " +
+                             Twine(options.maxSeq));
   return options.maxSeq ? options.maxSeq : limit;
 }
 
 static LogicalResult bindDim(const OnnxDim &dim, int64_t extent, StringRef what, OnnxImportOptions &import,
                              std::vector<std::pair<std::string, int64_t>> &bound, MLIRContext *context) {
   if (dim.name.empty())
-    return dim.extent == extent
-               ? success()
-               : fail(context, "expects the " + what + " dimension of a decoder to be symbolic or " + Twine(extent) + ", but got " + Twine(dim.extent));
+    return dim.extent == extent ? success()
+                                : fail(context, "expects the " + what + " dimension of a decoder to be symbolic or " +
+                                                    Twine(extent) + ", but got " + Twine(dim.extent));
   auto [it, inserted] = import.dims.emplace(dim.name, extent);
   if (!inserted && it->second != extent)
-    return fail(context, "expects --dim " + dim.name + " (" + what + ") of " + Twine(extent) + ", but got " + Twine(it->second));
+    return fail(context,
+                "expects --dim " + dim.name + " (" + what + ") of " + Twine(extent) + ", but got " + Twine(it->second));
   bound.emplace_back(dim.name, extent);
   return success();
 }
@@ -95,7 +110,8 @@ static LogicalResult importDecoder(const OnnxModel &onnx, const OnnxDecoder &dec
   if (failed(maxSeq))
     return failure();
   int64_t chunk = std::min(options.prefill, *maxSeq);
-  for (auto [entry, rows] : {std::pair<const char *, int64_t>("decode", 1), std::pair<const char *, int64_t>("prefill", chunk)}) {
+  for (auto [entry, rows] :
+       {std::pair<const char *, int64_t>("decode", 1), std::pair<const char *, int64_t>("prefill", chunk)}) {
     OnnxImportOptions import;
     import.entry = entry;
     import.dims = options.dims;

@@ -31,7 +31,8 @@ LogicalResult ingot::runWithReproducer(PassManager &manager, ModuleOp module, co
   if (finished)
     return result;
   auto file = runtime::AtomicFile::create(path);
-  runtime::Status status = file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
+  runtime::Status status =
+      file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
   if (status.ok())
     status = file->commit();
   auto where = status.ok() ? "the input and the pipeline are in '" + path + "'" : "no reproducer: " + status.message();

@@ -15,7 +15,8 @@ static LogicalResult fail(MLIRContext *context, const Twine &message) {
 /// llama2.c's special tokens: 1 begins a text and, in its training data, separates texts; 2 ends one.
 static const std::vector<int32_t> kLlama2cEos = {1, 2};
 
-static LogicalResult setLlama2c(std::string bytes, const Twine &where, MLIRContext *context, ArtifactContents &contents) {
+static LogicalResult setLlama2c(std::string bytes, const Twine &where, MLIRContext *context,
+                                ArtifactContents &contents) {
   auto parsed = runtime::parseLlama2cTokenizer(std::as_bytes(std::span(bytes)));
   if (!parsed)
     return fail(context, where + ": " + parsed.status().message());

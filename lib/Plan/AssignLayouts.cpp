@@ -30,7 +30,8 @@ struct Demand {
 /// Extent of one head if a consumer of `dot` splits its last dimension into heads, else 0.
 int64_t headExtent(DotOp dot) {
   for (Operation *user : dot->getUsers())
-    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user); expand && expand.getReassociationIndices().back().size() > 1)
+    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user);
+        expand && expand.getReassociationIndices().back().size() > 1)
       return expand.getResultType().getShape().back();
   return 0;
 }
@@ -103,8 +104,7 @@ struct AssignLayouts : ingot::impl::AssignLayoutsBase<AssignLayouts> {
     for (BlockArgument argument : arguments) {
       argument.setType(stored);
       auto func = cast<func::FuncOp>(argument.getOwner()->getParentOp());
-      func.setType(FunctionType::get(&getContext(), func.getBody().getArgumentTypes(),
-                                     func.getResultTypes()));
+      func.setType(FunctionType::get(&getContext(), func.getBody().getArgumentTypes(), func.getResultTypes()));
     }
     ++numPanels;
   }

@@ -28,8 +28,9 @@ struct PositionsKernel : KernelOpInterface::ExternalModel<PositionsKernel, Posit
     bool whole = rows == tile;
     Value start = builder.get(positions.getStart(), leading(tile, 1));
     Value out = builder.temporary(rows.sizes, elementTypeOf(positions.getResult()), whole ? destination : Value());
-    Value result = tile::PositionsOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()), start, out)
-                       ->getResult(0);
+    Value result =
+        tile::PositionsOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()), start, out)
+            ->getResult(0);
     Tile local = tile;
     local.offsets[0] = builder.constant(0);
     return builder.slice(result, local);
@@ -103,7 +104,8 @@ struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, Atten
     Value bias = attention.getBias() ? builder.get(attention.getBias(), biasTile(attention, tile)) : Value();
     Value out = builder.temporary(tile.sizes, elementTypeOf(attention.getOut()), destination);
     return tile::AttentionOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()),
-                                     attention.getCausalAttr(), attention.getScaleAttr(), q, k, v, start, count, bias, out)
+                                     attention.getCausalAttr(), attention.getScaleAttr(), q, k, v, start, count, bias,
+                                     out)
         ->getResult(0);
   }
 

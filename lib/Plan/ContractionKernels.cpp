@@ -99,8 +99,8 @@ private:
   }
 
   /// The right operand is stored in panels along its only free dimension, which is the result's last.
-  static Value emitPanels(DotOp dot, PanelsAttr panels, DotDims dims, Value lhs, KernelBuilder &builder, const Tile &tile,
-                          Value destination) {
+  static Value emitPanels(DotOp dot, PanelsAttr panels, DotDims dims, Value lhs, KernelBuilder &builder,
+                          const Tile &tile, Value destination) {
     int64_t width = panels.getWidth(), count = tile.sizes.back() / width;
     assert(tile.sizes.back() % width == 0 && "a tile is cut along panels");
     Value memory = builder.memoryOf(dot.getRhs());
@@ -151,8 +151,8 @@ struct ReduceKernel : KernelOpInterface::ExternalModel<ReduceKernel, ReduceOp> {
       }
     Value input = builder.get(reduce.getInput(), source);
     Value out = builder.temporary(tile.sizes, KernelBuilder::typeOf(reduce.getResult()).getElementType(), destination);
-    return tile::ReduceOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()), reduce.getKindAttr(),
-                                  reduce.getDimsAttr(), input, out)
+    return tile::ReduceOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()),
+                                  reduce.getKindAttr(), reduce.getDimsAttr(), input, out)
         ->getResult(0);
   }
 };

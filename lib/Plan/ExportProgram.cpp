@@ -9,11 +9,16 @@ namespace {
 std::optional<program::DType> dtypeOf(Type type) {
   if (auto integer = dyn_cast<IntegerType>(type))
     switch (integer.getWidth()) {
-    case 1: return program::DType::i1;
-    case 8: return program::DType::i8;
-    case 32: return program::DType::i32;
-    case 64: return program::DType::i64;
-    default: return std::nullopt;
+    case 1:
+      return program::DType::i1;
+    case 8:
+      return program::DType::i8;
+    case 32:
+      return program::DType::i32;
+    case 64:
+      return program::DType::i64;
+    default:
+      return std::nullopt;
     }
   if (type.isF16())
     return program::DType::f16;
@@ -28,11 +33,16 @@ std::optional<program::DType> dtypeOf(Type type) {
 
 program::BufferKind kindOf(task::BufferKind kind) {
   switch (kind) {
-  case task::BufferKind::Param: return program::BufferKind::Param;
-  case task::BufferKind::State: return program::BufferKind::State;
-  case task::BufferKind::Input: return program::BufferKind::Input;
-  case task::BufferKind::Output: return program::BufferKind::Output;
-  case task::BufferKind::Scratch: return program::BufferKind::Scratch;
+  case task::BufferKind::Param:
+    return program::BufferKind::Param;
+  case task::BufferKind::State:
+    return program::BufferKind::State;
+  case task::BufferKind::Input:
+    return program::BufferKind::Input;
+  case task::BufferKind::Output:
+    return program::BufferKind::Output;
+  case task::BufferKind::Scratch:
+    return program::BufferKind::Scratch;
   }
   llvm_unreachable("unknown buffer kind");
 }
@@ -53,7 +63,8 @@ bool addLinear(AffineExpr expr, int64_t scale, program::Affine &affine) {
   if (binary.getKind() == AffineExprKind::Add)
     return addLinear(binary.getLHS(), scale, affine) && addLinear(binary.getRHS(), scale, affine);
   auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return binary.getKind() == AffineExprKind::Mul && factor && addLinear(binary.getLHS(), scale * factor.getValue(), affine);
+  return binary.getKind() == AffineExprKind::Mul && factor &&
+         addLinear(binary.getLHS(), scale * factor.getValue(), affine);
 }
 
 class Exporter {
@@ -119,8 +130,9 @@ private:
       }
     if (addLinear(expr, 1, affine))
       return true;
-    op.emitOpError() << "expects index expressions that are linear, or one linear expression divided by a constant, but got "
-                         << AffineMapAttr::get(AffineMap::get(op.getGrid().size(), 0, expr));
+    op.emitOpError()
+        << "expects index expressions that are linear, or one linear expression divided by a constant, but got "
+        << AffineMapAttr::get(AffineMap::get(op.getGrid().size(), 0, expr));
     return false;
   }
 

@@ -117,10 +117,11 @@ private:
         view.getResult().setType(memref::SubViewOp::inferRankReducedResultType(
             view.getType().getShape(), type, view.getMixedOffsets(), view.getMixedSizes(), view.getMixedStrides()));
       else if (auto collapse = dyn_cast<memref::CollapseShapeOp>(user))
-        collapse.getResult().setType(memref::CollapseShapeOp::computeCollapsedType(type, collapse.getReassociationIndices()));
+        collapse.getResult().setType(
+            memref::CollapseShapeOp::computeCollapsedType(type, collapse.getReassociationIndices()));
       else if (auto expand = dyn_cast<memref::ExpandShapeOp>(user))
-        expand.getResult().setType(
-            *memref::ExpandShapeOp::computeExpandedType(type, expand.getResultType().getShape(), expand.getReassociationIndices()));
+        expand.getResult().setType(*memref::ExpandShapeOp::computeExpandedType(type, expand.getResultType().getShape(),
+                                                                               expand.getReassociationIndices()));
       else
         continue;
       refreshViews(user->getResult(0));
@@ -201,7 +202,8 @@ private:
         makeBuffer(argument, task::BufferKind::Input, input.getValue(), input.getValue(),
                    func.getArgAttr(i, IngotDialect::kRole));
       else
-        return func.emitOpError() << "expects argument " << i << " to be a parameter, a state or an input, but got no such attribute";
+        return func.emitOpError() << "expects argument " << i
+                                  << " to be a parameter, a state or an input, but got no such attribute";
     }
     if (failed(makeOutputs()))
       return failure();
@@ -217,7 +219,8 @@ private:
       if (auto state = func.getResultAttrOfType<FlatSymbolRefAttr>(i, IngotDialect::kState)) {
         auto argument = dyn_cast<BlockArgument>(value);
         if (!argument || func.getArgAttr(argument.getArgNumber(), IngotDialect::kState) != state)
-          return ret.emitOpError() << "expects the new value of state " << state << " to be its argument, updated in place, but got "
+          return ret.emitOpError() << "expects the new value of state " << state
+                                   << " to be its argument, updated in place, but got "
                                    << (value.getDefiningOp() ? "a value in other memory" : "another argument");
         continue;
       }
@@ -270,25 +273,28 @@ private:
   FlatSymbolRefAttr symbolOf(Value memref) { return FlatSymbolRefAttr::get(buffers.lookup(memref).getSymNameAttr()); }
 
   void createLaunch(scf::ForallOp forall, StringRef kernel, task::BodyOp body, ArrayRef<int64_t> grid,
-                    ArrayRef<Attribute> arguments, const BodyMaker &maker, ArrayRef<BodyAccess> accesses, int64_t flops) {
+                    ArrayRef<Attribute> arguments, const BodyMaker &maker, ArrayRef<BodyAccess> accesses,
+                    int64_t flops) {
     SmallVector<Attribute> reads, writes, certain;
     int64_t bytes = 0;
     for (const BodyAccess &access : accesses) {
       Value memref = maker.getMemrefs()[access.argument - grid.size()];
       bool stream = access.streamed && buffers.lookup(memref).getKind() == task::BufferKind::Param;
-      auto box = task::AccessAttr::get(func.getContext(), symbolOf(memref), bind(access.offsets, grid.size(), maker.getIntegers()),
-                                       access.sizes, stream);
-      bytes += llvm::product_of(access.sizes) * llvm::divideCeil(cast<MemRefType>(memref.getType()).getElementTypeBitWidth(), 8);
+      auto box = task::AccessAttr::get(func.getContext(), symbolOf(memref),
+                                       bind(access.offsets, grid.size(), maker.getIntegers()), access.sizes, stream);
+      bytes += llvm::product_of(access.sizes) *
+               llvm::divideCeil(cast<MemRefType>(memref.getType()).getElementTypeBitWidth(), 8);
       (access.write ? writes : reads).push_back(box);
       if (access.certain)
         certain.push_back(box);
     }
     ArrayAttr none = builder.getArrayAttr({});
-    task::LaunchOp::create(builder, forall.getLoc(), builder.getStringAttr(uniqueName(("k" + Twine(numLaunches++) + "." + kernel).str())),
-                           FlatSymbolRefAttr::get(body.getSymNameAttr()), builder.getDenseI64ArrayAttr(grid),
-                           builder.getArrayAttr(arguments), none, none, builder.getArrayAttr(reads), builder.getArrayAttr(writes),
-                           certain == writes ? ArrayAttr() : builder.getArrayAttr(certain), builder.getI64IntegerAttr(flops),
-                           builder.getI64IntegerAttr(bytes));
+    task::LaunchOp::create(
+        builder, forall.getLoc(), builder.getStringAttr(uniqueName(("k" + Twine(numLaunches++) + "." + kernel).str())),
+        FlatSymbolRefAttr::get(body.getSymNameAttr()), builder.getDenseI64ArrayAttr(grid),
+        builder.getArrayAttr(arguments), none, none, builder.getArrayAttr(reads), builder.getArrayAttr(writes),
+        certain == writes ? ArrayAttr() : builder.getArrayAttr(certain), builder.getI64IntegerAttr(flops),
+        builder.getI64IntegerAttr(bytes));
   }
 
   /// Offsets over the task indices alone: the integers of this launch are put in.

@@ -60,7 +60,8 @@ private:
     }
     bool contains = role == KernelRole::Anchor;
     if (role == KernelRole::Pointwise || role == KernelRole::View)
-      contains |= llvm::any_of(op->getOperands(), [&](Value operand) { return heavy.contains(operand.getDefiningOp()); });
+      contains |=
+          llvm::any_of(op->getOperands(), [&](Value operand) { return heavy.contains(operand.getDefiningOp()); });
     // A view is never computed: what is behind it is needed instead.
     if (contains && role != KernelRole::View && neededInMemory(op->getResult(0)))
       roots.insert(op);
@@ -241,7 +242,8 @@ struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
       else if (op.getNumResults() != 1)
         result = op.emitOpError() << "with " << op.getNumResults() << " results is not supported in kernels yet";
       else
-        for (Type type : llvm::concat<Type>(SmallVector<Type>(op.getOperandTypes()), SmallVector<Type>(op.getResultTypes())))
+        for (Type type :
+             llvm::concat<Type>(SmallVector<Type>(op.getOperandTypes()), SmallVector<Type>(op.getResultTypes())))
           if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
             result = op.emitOpError() << "expects tensors of static shape in kernels, but got " << type;
     }

@@ -153,8 +153,8 @@ Value KernelBuilder::computeRoot(const Tile &tile, Value destination) {
     return result;
   // A view, or a computation whose last step is one: copy its tile into place.
   AffineMap identity = builder.getMultiDimIdentityMap(typeOf(destination).getRank());
-  auto copy = tile::MapOp::create(builder, loc, TypeRange(destination.getType()), builder.getAffineMapArrayAttr(identity),
-                                  ValueRange(result), destination);
+  auto copy = tile::MapOp::create(builder, loc, TypeRange(destination.getType()),
+                                  builder.getAffineMapArrayAttr(identity), ValueRange(result), destination);
   OpBuilder::InsertionGuard guard(builder);
   Block *block = builder.createBlock(&copy.getBody(), {}, typeOf(result).getElementType(), loc);
   tile::YieldOp::create(builder, loc, block->getArgument(0));
@@ -256,7 +256,8 @@ Value KernelBuilder::emitScalar(OpBuilder &body, Value value, AffineMap map, Arr
     operands.push_back(emitScalar(body, operand, map, leaves, block));
   if (auto kernelOp = dyn_cast<KernelOpInterface>(op))
     return kernelOp.emitScalar(body, operands);
-  OperationState state(loc, op->getName(), operands, typeOf(value).getElementType(), op->getDiscardableAttrDictionary().getValue());
+  OperationState state(loc, op->getName(), operands, typeOf(value).getElementType(),
+                       op->getDiscardableAttrDictionary().getValue());
   state.propertiesAttr = op->getPropertiesAsAttribute();
   return body.create(state)->getResult(0);
 }
@@ -274,7 +275,8 @@ Value KernelBuilder::emitPointwise(Value value, const Tile &tile, Value destinat
     types.push_back(typeOf(leaf.computed).getElementType());
   }
   Value out = temporary(tile.sizes, typeOf(value).getElementType(), destination);
-  auto map = tile::MapOp::create(builder, loc, TypeRange(out.getType()), builder.getAffineMapArrayAttr(maps), inputs, out);
+  auto map =
+      tile::MapOp::create(builder, loc, TypeRange(out.getType()), builder.getAffineMapArrayAttr(maps), inputs, out);
   OpBuilder::InsertionGuard guard(builder);
   Block *block = builder.createBlock(&map.getBody(), {}, types, SmallVector<Location>(types.size(), loc));
   Value scalar = emitScalar(builder, value, identity, leaves, *block);

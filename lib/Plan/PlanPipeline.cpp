@@ -69,9 +69,8 @@ void ingot::registerPlanPasses() {
                                manager.addPass(createKernelCanonicalizer());
                                manager.addPass(createCSEPass());
                              });
-  PassPipelineRegistration<PlanPipelineOptions>(
-      "ingot-plan-pipeline", "from tensor programs to verified task programs",
-      [](OpPassManager &manager, const PlanPipelineOptions &options) {
-        buildPlanPipeline(manager, {options.isa, options.workers});
-      });
+  PassPipelineRegistration<PlanPipelineOptions>("ingot-plan-pipeline", "from tensor programs to verified task programs",
+                                                [](OpPassManager &manager, const PlanPipelineOptions &options) {
+                                                  buildPlanPipeline(manager, {options.isa, options.workers});
+                                                });
 }

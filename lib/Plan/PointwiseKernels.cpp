@@ -25,16 +25,13 @@ struct ScalarBuilder {
   Value narrow(Value x, Type element) {
     return element == type ? x : arith::TruncFOp::create(builder, loc, element, x).getResult();
   }
-  Value constant(double value) {
-    return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, value));
-  }
+  Value constant(double value) { return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, value)); }
   Value add(Value a, Value b) { return arith::AddFOp::create(builder, loc, a, b); }
   Value mul(Value a, Value b) { return arith::MulFOp::create(builder, loc, a, b); }
   Value div(Value a, Value b) { return arith::DivFOp::create(builder, loc, a, b); }
 };
 
-template <typename Model, typename Op>
-struct ScalarKernel : KernelOpInterface::ExternalModel<Model, Op> {
+template <typename Model, typename Op> struct ScalarKernel : KernelOpInterface::ExternalModel<Model, Op> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::Pointwise; }
   int64_t getLastDimUnit(Operation *op, const KernelBuilder &builder) const {
     return builder.lastDimUnit(op->getOperand(0));

@@ -7,8 +7,7 @@ using namespace ingot;
 
 namespace {
 
-template <typename Model, typename Op>
-struct RowKernel : KernelOpInterface::ExternalModel<Model, Op> {
+template <typename Model, typename Op> struct RowKernel : KernelOpInterface::ExternalModel<Model, Op> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::Row; }
   Tiling getTiling(Operation *op, KernelBuilder &) const { return splitLeading(op->getResult(0), 1); }
 
@@ -24,9 +23,10 @@ struct RowKernel : KernelOpInterface::ExternalModel<Model, Op> {
     OpBuilder &b = builder.getBuilder();
     Value out = builder.temporary(rows.sizes, type.getElementType(), whole ? destination : Value());
     auto [kind, eps] = Model::kindOf(cast<Op>(op));
-    Value result = tile::RowOp::create(b, builder.getLoc(), TypeRange(out.getType()),
-                                       tile::RowKindAttr::get(b.getContext(), kind), b.getF64FloatAttr(eps), inputs, out)
-                       ->getResult(0);
+    Value result =
+        tile::RowOp::create(b, builder.getLoc(), TypeRange(out.getType()), tile::RowKindAttr::get(b.getContext(), kind),
+                            b.getF64FloatAttr(eps), inputs, out)
+            ->getResult(0);
     Tile local = wholeTile(KernelBuilder::typeOf(result));
     local.offsets.back() = tile.offsets.back();
     local.sizes.back() = tile.sizes.back();

@@ -32,9 +32,9 @@ struct ScheduleTasks : ingot::impl::ScheduleTasksBase<ScheduleTasks> {
     for (const auto &queue : schedule.queues) {
       SmallVector<Attribute> ranges;
       for (const program::TaskRange &range : queue)
-        ranges.push_back(task::RangeAttr::get(&getContext(),
-                                              FlatSymbolRefAttr::get(&getContext(), exported->launches[range.launch].symbol),
-                                              range.begin, range.end));
+        ranges.push_back(task::RangeAttr::get(
+            &getContext(), FlatSymbolRefAttr::get(&getContext(), exported->launches[range.launch].symbol), range.begin,
+            range.end));
       queues.push_back(builder.getArrayAttr(ranges));
     }
     task::ScheduleOp::create(builder, getOperation().getLoc(), builder.getArrayAttr(queues));

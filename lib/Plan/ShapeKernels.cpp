@@ -1,5 +1,5 @@
-// How reshapes, slices, transposes, broadcasts and concatenations become part of kernels: a tile of the result is a tile
-// of the operand under another name.
+// How reshapes, slices, transposes, broadcasts and concatenations become part of kernels: a tile of the result is a
+// tile of the operand under another name.
 #include "lib/Plan/KernelBuilder.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -9,8 +9,8 @@ using namespace ingot;
 
 namespace {
 
-/// Tile of the collapsed dimension that the box `offsets`, `sizes` of its parts is, if it is contiguous: parts of extent
-/// one, then one part in part, then whole parts.
+/// Tile of the collapsed dimension that the box `offsets`, `sizes` of its parts is, if it is contiguous: parts of
+/// extent one, then one part in part, then whole parts.
 std::optional<std::pair<AffineExpr, int64_t>> mergeDims(ArrayRef<AffineExpr> offsets, ArrayRef<int64_t> sizes,
                                                         ArrayRef<int64_t> extents) {
   bool whole = true;
@@ -90,7 +90,8 @@ struct ExpandKernel : KernelOpInterface::ExternalModel<ExpandKernel, tensor::Exp
 private:
   static Value reshape(KernelBuilder &builder, tensor::ExpandShapeOp op, Value source, ArrayRef<int64_t> shape) {
     auto type = RankedTensorType::get(shape, KernelBuilder::typeOf(source).getElementType());
-    return tensor::ExpandShapeOp::create(builder.getBuilder(), builder.getLoc(), type, source, op.getReassociationIndices());
+    return tensor::ExpandShapeOp::create(builder.getBuilder(), builder.getLoc(), type, source,
+                                         op.getReassociationIndices());
   }
 };
 
@@ -145,8 +146,7 @@ struct SliceKernel : KernelOpInterface::ExternalModel<SliceKernel, tensor::Extra
   }
 };
 
-template <typename Model, typename Op>
-struct RenamingKernel : KernelOpInterface::ExternalModel<Model, Op> {
+template <typename Model, typename Op> struct RenamingKernel : KernelOpInterface::ExternalModel<Model, Op> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::View; }
   Tiling getTiling(Operation *op, KernelBuilder &) const { return splitLeading(op->getResult(0), 0); }
   Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
@@ -197,7 +197,8 @@ private:
   static Value copyInto(KernelBuilder &builder, Value source, Value destination) {
     OpBuilder &b = builder.getBuilder();
     auto maps = b.getAffineMapArrayAttr(b.getMultiDimIdentityMap(KernelBuilder::typeOf(source).getRank()));
-    auto map = tile::MapOp::create(b, builder.getLoc(), TypeRange(destination.getType()), maps, ValueRange(source), destination);
+    auto map = tile::MapOp::create(b, builder.getLoc(), TypeRange(destination.getType()), maps, ValueRange(source),
+                                   destination);
     OpBuilder::InsertionGuard guard(b);
     Block *block = b.createBlock(&map.getBody(), {}, KernelBuilder::typeOf(source).getElementType(), builder.getLoc());
     tile::YieldOp::create(b, builder.getLoc(), block->getArgument(0));

@@ -32,8 +32,8 @@ public:
   }
 
 private:
-  static void collect(task::LaunchOp launch, ArrayAttr accesses, const llvm::DenseMap<StringAttr, task::BufferOp> &buffers,
-                      SmallVector<Footprint> &footprints) {
+  static void collect(task::LaunchOp launch, ArrayAttr accesses,
+                      const llvm::DenseMap<StringAttr, task::BufferOp> &buffers, SmallVector<Footprint> &footprints) {
     for (auto access : accesses.getAsRange<task::AccessAttr>()) {
       Footprint footprint = {buffers.lookup(access.getBuffer().getAttr()), {}};
       ArrayRef<int64_t> shape = footprint.buffer.getMemRefType().getShape();
@@ -44,7 +44,8 @@ private:
   }
 
   static bool overlap(ArrayRef<Footprint> a, ArrayRef<Footprint> b) {
-    return llvm::any_of(a, [&](const Footprint &x) { return llvm::any_of(b, [&](const Footprint &y) { return overlap(x, y); }); });
+    return llvm::any_of(
+        a, [&](const Footprint &x) { return llvm::any_of(b, [&](const Footprint &y) { return overlap(x, y); }); });
   }
 
   static bool overlap(const Footprint &a, const Footprint &b) {
@@ -98,7 +99,8 @@ private:
     OpBuilder builder(&getContext());
     auto firstBody = *getOperation().getOps<task::BodyOp>().begin();
     builder.setInsertionPoint(firstBody);
-    auto event = task::EventOp::create(builder, launch.getLoc(), (launch.getSymName() + ".done").str(), 1, launch.getNumTasks());
+    auto event =
+        task::EventOp::create(builder, launch.getLoc(), (launch.getSymName() + ".done").str(), 1, launch.getNumTasks());
     auto symbol = FlatSymbolRefAttr::get(event.getSymNameAttr());
     launch.setSignalsAttr(builder.getArrayAttr(refTo(symbol, launch)));
     ++numEvents;

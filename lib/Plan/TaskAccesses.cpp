@@ -116,7 +116,8 @@ SmallVector<BodyAccess> ingot::accessesOf(task::BodyOp body) {
       return;
     auto offsets = AffineMap::get(tracer.getNumDims(), 0, view->offsets, body.getContext());
     // A reshaped view is a box whose parts may stay unwritten.
-    BodyAccess access = {view->argument.getArgNumber(), offsets, view->sizes, write, certain && view->refinable, streamed};
+    BodyAccess access = {view->argument.getArgNumber(), offsets, view->sizes, write,
+                         certain && view->refinable,    streamed};
     if (!llvm::is_contained(accesses, access))
       accesses.push_back(access);
   };

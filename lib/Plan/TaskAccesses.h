@@ -22,6 +22,7 @@ llvm::SmallVector<BodyAccess> accessesOf(task::BodyOp body);
 
 /// Smallest and one past the largest index that `offset` + [0, size) reaches over all tasks of `grid`; the whole
 /// dimension where the expression is not monotone.
-std::pair<int64_t, int64_t> boundsOver(mlir::AffineExpr offset, int64_t size, int64_t extent, llvm::ArrayRef<int64_t> grid);
+std::pair<int64_t, int64_t> boundsOver(mlir::AffineExpr offset, int64_t size, int64_t extent,
+                                       llvm::ArrayRef<int64_t> grid);
 
 } // namespace ingot

@@ -22,7 +22,8 @@ struct VerifyProgram : ingot::impl::VerifyProgramBase<VerifyProgram> {
       return signalPassFailure();
     program::VerifyResult result = program::verify(*exported);
     for (const program::Violation &violation : result.violations)
-      getOperation().emitOpError() << "is not accepted (" << program::toString(violation.rule) << "): " << violation.message;
+      getOperation().emitOpError() << "is not accepted (" << program::toString(violation.rule)
+                                   << "): " << violation.message;
     if (!result.ok())
       signalPassFailure();
   }

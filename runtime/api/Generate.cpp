@@ -66,8 +66,8 @@ ingot_status *ingot_generate(ingot_session *session, const ingot_generate_params
       return result.status();
     if (!params->result)
       return Status::success();
-    ingot_generate_result c = {sizeof(ingot_generate_result), result->promptTokens,     result->generatedTokens,
-                               toC(result->reason),           result->promptSeconds,    result->firstTokenSeconds,
+    ingot_generate_result c = {sizeof(ingot_generate_result), result->promptTokens,  result->generatedTokens,
+                               toC(result->reason),           result->promptSeconds, result->firstTokenSeconds,
                                result->decodeSeconds};
     return writeSized(params->result, c, "ingot_generate_result");
   });

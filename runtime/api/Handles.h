@@ -53,8 +53,8 @@ inline Status requireNonNull(const void *pointer, const char *what) {
   return pointer ? Status::success() : Status::invalidArgument(std::string(what) + " expects a pointer, but got NULL");
 }
 
-/// Copies a struct that begins with its size from a caller who may know fewer fields of it (those count as zero) or more
-/// (which then must not matter to us). Null gives all zero.
+/// Copies a struct that begins with its size from a caller who may know fewer fields of it (those count as zero) or
+/// more (which then must not matter to us). Null gives all zero.
 template <typename T> Result<T> readSized(const T *given, const char *what) {
   T value = {};
   value.size = sizeof(T);

@@ -17,7 +17,7 @@ std::optional<DType> toDType(DLDataType type) {
     uint8_t code, bits;
   };
   static constexpr Pair kPairs[] = {
-      {DType::i1, kDLPackBool, 8}, {DType::i8, kDLInt, 8},     {DType::i32, kDLInt, 32},   {DType::i64, kDLInt, 64},
+      {DType::i1, kDLPackBool, 8}, {DType::i8, kDLInt, 8},       {DType::i32, kDLInt, 32},   {DType::i64, kDLInt, 64},
       {DType::f16, kDLFloat, 16},  {DType::bf16, kDLBfloat, 16}, {DType::f32, kDLFloat, 32}, {DType::f64, kDLFloat, 64},
   };
   for (const Pair &pair : kPairs)
@@ -123,8 +123,8 @@ ingot_status *ingot_session_memory(const ingot_session *session, ingot_memory *m
     INGOT_RETURN_IF_ERROR(requireNonNull(memory, "memory"));
     const MemoryCount &count = session->value->memory();
     auto bytes = [&](MemoryUse use) { return count[static_cast<size_t>(use)]; };
-    ingot_memory value = {sizeof(ingot_memory),        session->value->paramBytes(), bytes(MemoryUse::State),
-                          bytes(MemoryUse::Arena),     bytes(MemoryUse::Inputs),     bytes(MemoryUse::Outputs),
+    ingot_memory value = {sizeof(ingot_memory),     session->value->paramBytes(), bytes(MemoryUse::State),
+                          bytes(MemoryUse::Arena),  bytes(MemoryUse::Inputs),     bytes(MemoryUse::Outputs),
                           bytes(MemoryUse::Private)};
     return writeSized(memory, value, "ingot_memory");
   });

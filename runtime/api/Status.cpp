@@ -4,8 +4,8 @@ using namespace ingot::runtime;
 
 namespace {
 
-/// Returned when there is no memory for a status; `ingot_status_free` leaves it alone. Short enough for std::string's own
-/// storage, so making it cannot fail either.
+/// Returned when there is no memory for a status; `ingot_status_free` leaves it alone. Short enough for std::string's
+/// own storage, so making it cannot fail either.
 ingot_status outOfMemory = {INGOT_OUT_OF_MEMORY, "no memory left"};
 
 ingot_code toCode(StatusCode code) {

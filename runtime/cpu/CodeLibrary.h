@@ -11,7 +11,8 @@
 
 namespace ingot::runtime {
 
-/// A shared object that exists only in memory. Code is trusted like any program: it runs with the rights of the process.
+/// A shared object that exists only in memory. Code is trusted like any program: it runs with the rights of the
+/// process.
 class CodeLibrary {
 public:
   CodeLibrary(const CodeLibrary &) = delete;

@@ -26,8 +26,8 @@ public:
       wakeAll();
   }
 
-  /// Returns true with acquire semantics once the counter has arrived at `target`, and false when `*cancel` becomes true
-  /// before. Null means that nobody cancels.
+  /// Returns true with acquire semantics once the counter has arrived at `target`, and false when `*cancel` becomes
+  /// true before. Null means that nobody cancels.
   bool await(uint32_t target, WaitPolicy policy, const std::atomic<bool> *cancel) {
     if (reached(current.load(std::memory_order_acquire), target))
       return true;

@@ -27,11 +27,8 @@ bool hasAvx512Bf16() {
 bool always() { return true; }
 bool never() { return false; }
 // From the best to the lowest.
-constexpr std::array<Level, 5> kLevels = {{{"avx512bf16", hasAvx512Bf16},
-                                           {"avx512", hasAvx512},
-                                           {"avx2", hasAvx2},
-                                           {"generic", always},
-                                           {"aarch64", never}}};
+constexpr std::array<Level, 5> kLevels = {
+    {{"avx512bf16", hasAvx512Bf16}, {"avx512", hasAvx512}, {"avx2", hasAvx2}, {"generic", always}, {"aarch64", never}}};
 #elif defined(__aarch64__)
 bool always() { return true; }
 bool never() { return false; }

@@ -56,8 +56,8 @@ Step::Step(std::shared_ptr<const Program> boundProgram, const std::vector<BodyFu
       if (argument.kind == Argument::Kind::Integer)
         bound.integers.push_back(argument.value);
       else
-        bound.buffers.push_back(addressOf(program->buffers[argument.buffer], memory.buffers[argument.buffer],
-                                          argument.leading));
+        bound.buffers.push_back(
+            addressOf(program->buffers[argument.buffer], memory.buffers[argument.buffer], argument.leading));
     }
     for (const EventRef &ref : launch.waits)
       bound.waits.push_back(bind(ref, firstCounters));

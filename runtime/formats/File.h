@@ -37,8 +37,8 @@ public:
   AtomicFile &operator=(AtomicFile &&other) noexcept;
   ~AtomicFile();
 
-  /// Starts a file that will replace `path`. A symbolic link is followed; anything else that exists and is not a regular
-  /// file is refused.
+  /// Starts a file that will replace `path`. A symbolic link is followed; anything else that exists and is not a
+  /// regular file is refused.
   static Result<AtomicFile> create(const std::string &path);
 
   /// Writes all of `bytes` at byte `offset`. Bytes never written are zero.

@@ -26,8 +26,8 @@ struct StoredLayout {
   std::optional<PanelLayout> panels; // none: row-major
   std::vector<int64_t> logicalShape;
 
-  /// Fails with `unsupported` on a layout that this runtime does not know, and with `corrupt` on a shape that the layout
-  /// cannot have.
+  /// Fails with `unsupported` on a layout that this runtime does not know, and with `corrupt` on a shape that the
+  /// layout cannot have.
   static Result<StoredLayout> parse(const std::string &layout, const std::vector<int64_t> &storedShape);
 
   /// Copies between row-major and stored order. The buffers hold the whole tensor and do not overlap.

@@ -58,9 +58,7 @@ private:
     float score;
     int64_t left;
     int32_t leftToken, rightToken, result;
-    bool operator<(const Merge &other) const {
-      return score != other.score ? score < other.score : left > other.left;
-    }
+    bool operator<(const Merge &other) const { return score != other.score ? score < other.score : left > other.left; }
   };
 
   void offer(int64_t left) {
@@ -191,7 +189,7 @@ Result<std::unique_ptr<Tokenizer>> parseLlama2cTokenizer(std::span<const std::by
   }
   if (tokens.size() < kMinTokens)
     return Status::corrupt("tokenizer expects at least " + std::to_string(kMinTokens) + " tokens, but got " +
-                   std::to_string(tokens.size()));
+                           std::to_string(tokens.size()));
   return std::unique_ptr<Tokenizer>(std::make_unique<Llama2cTokenizer>(std::move(tokens)));
 }
 

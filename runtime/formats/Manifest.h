@@ -76,7 +76,8 @@ struct ManifestTarget {
 
 /// What the compiler planned, in bytes (see planMemory). The runtime takes just that.
 struct ManifestMemory {
-  /// Of one entry's program for one isa. A session shares one arena and one private memory per worker between its entries.
+  /// Of one entry's program for one isa. A session shares one arena and one private memory per worker between its
+  /// entries.
   struct Entry {
     std::string name, isa;
     uint64_t arena = 0, inputs = 0, outputs = 0;
@@ -124,8 +125,8 @@ ManifestMemory::Entry memoryOf(const ManifestEntry &entry, std::string_view isa,
 ManifestMemory planMemory(const Manifest &manifest, std::vector<ManifestMemory::Entry> entries);
 
 /// Reads and checks a manifest: known keys only, every key present, names unique, sizes without overflow, members with
-/// safe names, dtypes and roles known, shapes of roles as documented. Whether members exist is up to the archive's reader.
-/// Fails with `unsupported` if it needs a newer runtime, else with `corrupt`; the message names the place.
+/// safe names, dtypes and roles known, shapes of roles as documented. Whether members exist is up to the archive's
+/// reader. Fails with `unsupported` if it needs a newer runtime, else with `corrupt`; the message names the place.
 Result<Manifest> parseManifest(std::string_view text);
 
 /// The text of a manifest; equal manifests give equal text. Expects UTF-8 names.

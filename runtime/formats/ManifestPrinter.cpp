@@ -9,10 +9,8 @@ namespace {
 OrderedJson toJson(const std::vector<ManifestTensor> &tensors) {
   OrderedJson list = OrderedJson::array();
   for (const ManifestTensor &tensor : tensors) {
-    list.push_back({{"name", tensor.name},
-                    {"dtype", dtypeName(tensor.dtype)},
-                    {"shape", tensor.shape},
-                    {"role", tensor.role}});
+    list.push_back(
+        {{"name", tensor.name}, {"dtype", dtypeName(tensor.dtype)}, {"shape", tensor.shape}, {"role", tensor.role}});
     if (tensor.range)
       list.back()["range"] = {tensor.range->first, tensor.range->second};
   }
@@ -94,8 +92,7 @@ std::string printManifest(const Manifest &manifest) {
     json["flops"][entry] = flops;
   json["fallbacks"] = OrderedJson::array();
   for (const ManifestFallback &fallback : manifest.fallbacks)
-    json["fallbacks"].push_back(
-        {{"op", fallback.op}, {"location", fallback.location}, {"reason", fallback.reason}});
+    json["fallbacks"].push_back({{"op", fallback.op}, {"location", fallback.location}, {"reason", fallback.reason}});
   // Names that are not UTF-8 are replaced rather than thrown about.
   return json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }

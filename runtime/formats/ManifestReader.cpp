@@ -57,8 +57,8 @@ void checkRole(JsonFields &fields, const ManifestTensor &tensor) {
     size_t rank;
   };
   static constexpr Rule kRules[] = {
-      {kRoleTokens, DType::i32, 2}, {kRoleStart, DType::i32, 1},  {kRoleCount, DType::i32, 1},
-      {kRoleLogits, DType::f32, 3}, {"", DType::f32, SIZE_MAX},   {"loss", DType::f32, SIZE_MAX},
+      {kRoleTokens, DType::i32, 2}, {kRoleStart, DType::i32, 1},    {kRoleCount, DType::i32, 1},
+      {kRoleLogits, DType::f32, 3}, {"", DType::f32, SIZE_MAX},     {"loss", DType::f32, SIZE_MAX},
       {"lr", DType::f32, SIZE_MAX}, {"step", DType::f32, SIZE_MAX}, {"rng", DType::f32, SIZE_MAX},
   };
   for (const Rule &rule : kRules) {

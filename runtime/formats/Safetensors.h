@@ -52,7 +52,8 @@ struct SafetensorsEntry {
 
 /// The header of a file to be written and where each tensor's data go. Data start at a multiple of 64 bytes. The format
 /// allows no holes, so tensors are ordered by how well aligned their size is (and as given among equals): each tensor
-/// starts at a multiple of min(64, the largest power of two that divides its size), which is never less than its element.
+/// starts at a multiple of min(64, the largest power of two that divides its size), which is never less than its
+/// element.
 struct SafetensorsLayout {
   std::string header;            // with its length in front
   std::vector<uint64_t> offsets; // bytes from the start of the file, parallel to the entries given

@@ -15,9 +15,24 @@ constexpr uint64_t kMaxHeaderSize = 100'000'000; // the reference implementation
 /// Size in bits of every element type of the format, also those that Ingot does not compute with.
 std::optional<uint64_t> bitsOf(std::string_view dtype) {
   static constexpr std::array<std::pair<std::string_view, uint64_t>, 18> kBits = {{
-      {"BOOL", 8},       {"U8", 8},  {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
-      {"I16", 16},       {"U16", 16}, {"F16", 16}, {"BF16", 16},   {"I32", 32},    {"U32", 32},
-      {"F32", 32},       {"C64", 64}, {"F64", 64}, {"I64", 64},    {"U64", 64},    {"F4", 4},
+      {"BOOL", 8},
+      {"U8", 8},
+      {"I8", 8},
+      {"F8_E5M2", 8},
+      {"F8_E4M3", 8},
+      {"F8_E8M0", 8},
+      {"I16", 16},
+      {"U16", 16},
+      {"F16", 16},
+      {"BF16", 16},
+      {"I32", 32},
+      {"U32", 32},
+      {"F32", 32},
+      {"C64", 64},
+      {"F64", 64},
+      {"I64", 64},
+      {"U64", 64},
+      {"F4", 4},
   }};
   for (const auto &[name, bits] : kBits)
     if (name == dtype)

@@ -1,9 +1,9 @@
 // The tie between compiled code and the task programs that call it.
 //
-// The verifier proves what a program does with declared accesses; that a body keeps to them is the compiler's promise, and
-// holds for the arguments it was compiled for. So a code member ends in a seal: the checksums of the programs that its
-// bodies belong to (loaders of ELF files ignore what follows the last section). A program that was damaged or edited is
-// refused. This guards against accidents: who can change the code can change the seal.
+// The verifier proves what a program does with declared accesses; that a body keeps to them is the compiler's promise,
+// and holds for the arguments it was compiled for. So a code member ends in a seal: the checksums of the programs that
+// its bodies belong to (loaders of ELF files ignore what follows the last section). A program that was damaged or
+// edited is refused. This guards against accidents: who can change the code can change the seal.
 #pragma once
 
 #include <cstddef>

@@ -24,7 +24,8 @@ public:
   /// have a beginning-of-sequence token put it first.
   virtual std::vector<int32_t> encode(std::string_view text, bool atStart) const = 0;
 
-  /// Bytes that `token` stands for after `previous` (-1 at the start of a sequence). Ids out of range stand for nothing.
+  /// Bytes that `token` stands for after `previous` (-1 at the start of a sequence). Ids out of range stand for
+  /// nothing.
   virtual std::string decode(int32_t previous, int32_t token) const = 0;
 };
 

@@ -17,11 +17,12 @@ namespace ingot::runtime {
 inline constexpr uint64_t kMemberAlignment = 64;
 inline constexpr uint64_t kParamsAlignment = uint64_t(2) << 20;
 
-/// Which names a writer accepts: those that `isSafeMemberName` allows, or any (for .npz files, whose names are the model's).
+/// Which names a writer accepts: those that `isSafeMemberName` allows, or any (for .npz files, whose names are the
+/// model's).
 enum class MemberNames : uint8_t { Safe, Any };
 
-/// Writes an archive. Equal members in equal order give equal bytes: time stamps are fixed (1980-01-01). Every record has
-/// its zip64 form, so the format does not change with the size of a member. The file appears at `finish`, complete.
+/// Writes an archive. Equal members in equal order give equal bytes: time stamps are fixed (1980-01-01). Every record
+/// has its zip64 form, so the format does not change with the size of a member. The file appears at `finish`, complete.
 class ZipWriter {
 public:
   static Result<ZipWriter> create(const std::string &path, MemberNames allowed = MemberNames::Safe);
@@ -57,8 +58,8 @@ private:
 };
 
 /// Reads an archive in memory. `parse` checks all of its structure: every record lies within the file, members overlap
-/// neither each other nor the directory, names are unique and stay inside, nothing is compressed or encrypted. Checksums
-/// are not read.
+/// neither each other nor the directory, names are unique and stay inside, nothing is compressed or encrypted.
+/// Checksums are not read.
 class ZipReader {
 public:
   /// `file` must outlive the reader.
@@ -83,7 +84,8 @@ private:
   std::map<std::string, size_t, std::less<>> byName;
 };
 
-/// Whether a name may stand in an archive: relative, without empty, "." or ".." parts, backslashes or control characters.
+/// Whether a name may stand in an archive: relative, without empty, "." or ".." parts, backslashes or control
+/// characters.
 bool isSafeMemberName(std::string_view name);
 
 } // namespace ingot::runtime

@@ -90,7 +90,8 @@ Status Artifact::measureKv() {
       return Status::corrupt("the KV caches differ in their extents or are empty");
     positions = maxSeq;
     sequences = slots;
-    tokenBytes += *checkedBytes(state.dtype, state.shape) / static_cast<uint64_t>(maxSeq) / static_cast<uint64_t>(slots);
+    tokenBytes +=
+        *checkedBytes(state.dtype, state.shape) / static_cast<uint64_t>(maxSeq) / static_cast<uint64_t>(slots);
   }
   return Status::success();
 }

@@ -85,7 +85,7 @@ private:
   int64_t positions = 0, sequences = 0;
   uint64_t tokenBytes = 0;
 
-  std::mutex mutex; // guards what follows
+  std::mutex mutex;                                                // guards what follows
   std::map<std::string, std::shared_ptr<const CodeLibrary>> codes; // by isa
   std::map<std::tuple<std::string, std::string, uint32_t, bool>, std::shared_ptr<const PreparedEntry>> prepared;
 };

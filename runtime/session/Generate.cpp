@@ -37,8 +37,8 @@ Result<TokenStep> findStep(Session &session, const char *name) {
                                " is not supported yet");
   for (const ManifestTensor &input : manifest.inputs)
     if (input.role != kRoleTokens && input.role != kRoleStart && input.role != kRoleCount)
-      return Status::invalidArgument("entry '" + manifest.name + "' cannot generate: nothing is known about its input '" +
-                                     input.name + "'");
+      return Status::invalidArgument("entry '" + manifest.name +
+                                     "' cannot generate: nothing is known about its input '" + input.name + "'");
   step.tokens = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleTokens));
   step.start = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleStart));
   step.count = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleCount));

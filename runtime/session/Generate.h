@@ -30,12 +30,12 @@ const char *toString(FinishReason reason);
 /// One generated token, or, with id -1, text that was held back until the end.
 struct GeneratedToken {
   int32_t id;
-  std::string_view text;        // released by this token; may lag behind while it could be part of a stop text
+  std::string_view text;         // released by this token; may lag behind while it could be part of a stop text
   std::span<const float> logits; // that the token was chosen from; empty with id -1
 };
 
 struct GenerateResult {
-  uint64_t promptTokens = 0;    // fed, without a token that was pending
+  uint64_t promptTokens = 0; // fed, without a token that was pending
   uint64_t generatedTokens = 0;
   FinishReason reason = FinishReason::Length;
   double promptSeconds = 0;     // from the call to the first logits

@@ -28,8 +28,8 @@ public:
   /// Bytes that a part takes from the block.
   static uint64_t padded(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-  /// Takes `bytes` from the system, after checking that they (and `besides`, which the caller takes elsewhere) are to be
-  /// had and within `limit` (0: none). Fails with `outOfMemory`, saying what is needed and what there is.
+  /// Takes `bytes` from the system, after checking that they (and `besides`, which the caller takes elsewhere) are to
+  /// be had and within `limit` (0: none). Fails with `outOfMemory`, saying what is needed and what there is.
   static Result<MemoryBlock> create(uint64_t bytes, uint64_t besides, uint64_t limit);
 
   /// The next part of the block, 64-byte aligned. Expects that it is large enough.

@@ -19,8 +19,8 @@ public:
   /// The artifact's own weights, used where they are mapped.
   static std::shared_ptr<const ParamSet> ofArtifact(const Artifact &artifact);
 
-  /// Weights by name from a safetensors file, row-major, which holds all that the artifact has (others are ignored). Used
-  /// where they are mapped if they are stored row-major and 64-byte aligned, copied into their layout otherwise.
+  /// Weights by name from a safetensors file, row-major, which holds all that the artifact has (others are ignored).
+  /// Used where they are mapped if they are stored row-major and 64-byte aligned, copied into their layout otherwise.
   static Result<std::shared_ptr<const ParamSet>> load(const Artifact &artifact, const std::string &path);
 
   /// Writes all weights as safetensors, row-major, under their names.

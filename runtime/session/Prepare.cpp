@@ -110,9 +110,8 @@ Result<std::shared_ptr<const CodeLibrary>> Artifact::loadCode(const ManifestTarg
   return code;
 }
 
-Result<std::shared_ptr<const PreparedEntry>> Artifact::makePrepared(const ManifestEntry &entry,
-                                                                    const PrepareOptions &options,
-                                                                    const ManifestTarget &target) {
+Result<std::shared_ptr<const PreparedEntry>>
+Artifact::makePrepared(const ManifestEntry &entry, const PrepareOptions &options, const ManifestTarget &target) {
   Result<Program> read = readProgram(entry, target.isa);
   if (!read)
     return read.status();

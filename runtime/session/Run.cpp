@@ -18,8 +18,8 @@ Status checkTensors(const char *kind, const std::vector<ManifestTensor> &expecte
                                    std::to_string(given.size()));
   for (size_t i = 0; i < expected.size(); ++i) {
     const ManifestTensor &tensor = expected[i];
-    if (tensor.dtype != given[i].dtype || !std::equal(tensor.shape.begin(), tensor.shape.end(), given[i].shape.begin(),
-                                                      given[i].shape.end()))
+    if (tensor.dtype != given[i].dtype ||
+        !std::equal(tensor.shape.begin(), tensor.shape.end(), given[i].shape.begin(), given[i].shape.end()))
       return Status::invalidArgument(std::string(kind) + " '" + tensor.name + "' expects " +
                                      typeText(tensor.dtype, tensor.shape) + ", but got " +
                                      typeText(given[i].dtype, given[i].shape));

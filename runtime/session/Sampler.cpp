@@ -17,9 +17,8 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
 }
 
 double philoxUniform(uint64_t seed, uint64_t index) {
-  std::array<uint32_t, 4> words =
-      philox4x32({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), 0, 0},
-                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  std::array<uint32_t, 4> words = philox4x32({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), 0, 0},
+                                             {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   uint64_t bits = uint64_t(words[0]) << 32 | words[1];
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }

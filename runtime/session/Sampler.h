@@ -23,8 +23,8 @@ struct SamplerOptions {
 };
 
 /// Chooses a token for the sequence position `index`. With a temperature T > 0, token i has probability
-/// exp(logit[i] / T) / sum; sums run in float64 in order of the index and the random number depends on seed and position
-/// alone, so the choice is reproducible. Fails with `invalidArgument` if a logit is NaN.
+/// exp(logit[i] / T) / sum; sums run in float64 in order of the index and the random number depends on seed and
+/// position alone, so the choice is reproducible. Fails with `invalidArgument` if a logit is NaN.
 Result<int32_t> sampleToken(std::span<const float> logits, const SamplerOptions &options, uint64_t index);
 
 } // namespace ingot::runtime

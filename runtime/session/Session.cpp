@@ -68,7 +68,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Artifact> artif
   std::unique_ptr<Session> session(new Session(std::move(artifact), std::move(target), options));
   for (const ManifestState &state : session->file->manifest().state)
     if (state.init != 0 && (state.dtype == DType::f16 || state.dtype == DType::bf16))
-      return Status::unsupported("state '" + state.name + "' of 16-bit floats with initial values other than 0 is not "
+      return Status::unsupported("state '" + state.name +
+                                 "' of 16-bit floats with initial values other than 0 is not "
                                  "supported yet");
   INGOT_RETURN_IF_ERROR(session->prepareEntries());
   INGOT_RETURN_IF_ERROR(session->allocate());

@@ -30,8 +30,6 @@ std::string StopText::feed(std::string_view piece) {
   return shown;
 }
 
-std::string StopText::flush() {
-  return done ? std::string() : std::exchange(held, {});
-}
+std::string StopText::flush() { return done ? std::string() : std::exchange(held, {}); }
 
 } // namespace ingot::runtime

@@ -13,8 +13,8 @@ public:
   /// Empty stop texts are ignored.
   explicit StopText(std::vector<std::string> stops);
 
-  /// Takes the next piece and returns what may be shown now. Once a stop text is complete, everything before it has been
-  /// returned, and nothing after.
+  /// Takes the next piece and returns what may be shown now. Once a stop text is complete, everything before it has
+  /// been returned, and nothing after.
   std::string feed(std::string_view piece);
   /// What was held back, at the end of the text.
   std::string flush();

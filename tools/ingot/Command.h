@@ -1,5 +1,5 @@
-// The subcommands of `ingot`. Each takes the arguments behind its name and returns the exit status: 0 done, 1 bad input or
-// failed work, 2 bad usage.
+// The subcommands of `ingot`. Each takes the arguments behind its name and returns the exit status: 0 done, 1 bad input
+// or failed work, 2 bad usage.
 #pragma once
 
 namespace ingot::tool {

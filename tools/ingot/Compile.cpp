@@ -21,14 +21,20 @@ struct Absent {
 };
 
 constexpr Absent kAbsent[] = {
-    {"--precision", "f32|bf16|fp16", "f32"}, {"--quant", "int8|int4", nullptr},
-    {"--train", "adamw|adam|adafactor|sgd", nullptr}, {"--grad-accum", "M", nullptr},
-    {"--recompute", "none|full|sqrt|selective|budget=BYTES", nullptr}, {"--mesh", "dp=2,tp=2", nullptr},
+    {"--precision", "f32|bf16|fp16", "f32"},
+    {"--quant", "int8|int4", nullptr},
+    {"--train", "adamw|adam|adafactor|sgd", nullptr},
+    {"--grad-accum", "M", nullptr},
+    {"--recompute", "none|full|sqrt|selective|budget=BYTES", nullptr},
+    {"--mesh", "dp=2,tp=2", nullptr},
     {"--rules", "megatron,sp,zero1", nullptr},
 };
 
-const std::map<std::string, Stage> kStages = {{"ingot", Stage::Ingot}, {"tile", Stage::Tile}, {"task", Stage::Task},
-                                              {"llvm", Stage::Llvm}, {"artifact", Stage::Artifact}};
+const std::map<std::string, Stage> kStages = {{"ingot", Stage::Ingot},
+                                              {"tile", Stage::Tile},
+                                              {"task", Stage::Task},
+                                              {"llvm", Stage::Llvm},
+                                              {"artifact", Stage::Artifact}};
 
 struct Arguments {
   CompileOptions options;
@@ -42,20 +48,43 @@ void declare(CLI::App &app, Arguments &args) {
   CompileOptions &o = args.options;
   app.add_option("model", o.input, "MODEL.onnx, or MODEL.mlir in Ingot's text")->required()->type_name("MODEL");
   app.add_option("-o,--output", o.output, "file to write; - prints a stage in text")->required()->type_name("OUT");
-  app.add_option("--target", args.targets, "cpu (this machine's level), cpu:generic, cpu:avx2, cpu:avx512, cpu:avx512bf16; several give one artifact for all")->type_name("TARGET");
+  app.add_option("--target", args.targets,
+                 "cpu (this machine's level), cpu:generic, cpu:avx2, cpu:avx512, cpu:avx512bf16; several give one "
+                 "artifact for all")
+      ->type_name("TARGET");
   app.add_option("--dim", args.dims, "extent of a symbolic dimension of an ONNX model")->type_name("NAME=N");
   app.add_option("--input-shape", args.shapes, "shape of an input of an ONNX model")->type_name("NAME=1x128");
-  app.add_option("--max-seq", o.maxSeq, "positions of a decoder's cache: bounds prompt and output together")->check(CLI::PositiveNumber)->type_name("N");
-  app.add_option("--batch", o.batch, "sequences that a decoder runs at once")->check(CLI::PositiveNumber)->type_name("N")->capture_default_str();
-  app.add_option("--prefill", o.prefill, "tokens per prefill step")->check(CLI::PositiveNumber)->type_name("N")->capture_default_str();
-  app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")->check(CLI::Range(1, 1024))->type_name("N");
-  app.add_option("--params", args.params, "FILE.safetensors with the parameters of a model in text, or `external`: write them beside the artifact")->type_name("FILE|external");
-  app.add_option("--tokenizer", o.tokenizer, "bytes, or a llama2.c tokenizer file (default: what the model carries)")->type_name("FILE|bytes");
-  app.add_option("--from", args.from, "stage that a model in text is at: ingot, tile or task")->type_name("STAGE")->capture_default_str();
-  app.add_option("--emit", args.emit, "stage to write: ingot, tile, task, llvm or artifact")->type_name("STAGE")->capture_default_str();
+  app.add_option("--max-seq", o.maxSeq, "positions of a decoder's cache: bounds prompt and output together")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  app.add_option("--batch", o.batch, "sequences that a decoder runs at once")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--prefill", o.prefill, "tokens per prefill step")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  app.add_option(
+         "--params", args.params,
+         "FILE.safetensors with the parameters of a model in text, or `external`: write them beside the artifact")
+      ->type_name("FILE|external");
+  app.add_option("--tokenizer", o.tokenizer, "bytes, or a llama2.c tokenizer file (default: what the model carries)")
+      ->type_name("FILE|bytes");
+  app.add_option("--from", args.from, "stage that a model in text is at: ingot, tile or task")
+      ->type_name("STAGE")
+      ->capture_default_str();
+  app.add_option("--emit", args.emit, "stage to write: ingot, tile, task, llvm or artifact")
+      ->type_name("STAGE")
+      ->capture_default_str();
   app.add_option("--save-temps", o.saveTemps, "folder for all stages in text")->type_name("DIR");
   for (const Absent &absent : kAbsent)
-    app.add_option(absent.flag, args.absent[absent.flag], std::string("not supported yet") + (absent.only ? std::string(" but for ") + absent.only : ""))->type_name(absent.metavar);
+    app.add_option(absent.flag, args.absent[absent.flag],
+                   std::string("not supported yet") + (absent.only ? std::string(" but for ") + absent.only : ""))
+        ->type_name(absent.metavar);
 }
 
 int refuse(const std::string &message) {

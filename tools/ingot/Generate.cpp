@@ -91,8 +91,7 @@ Result<std::string> promptText(const Options &options, const ingot_artifact *art
   size_t size = 0;
   INGOT_RETURN_IF_ERROR(fromC(ingot_detokenize(artifact, -1, tokens.data(), tokens.size(), nullptr, 0, &size)));
   text.resize(size);
-  INGOT_RETURN_IF_ERROR(
-      fromC(ingot_detokenize(artifact, -1, tokens.data(), tokens.size(), text.data(), size, &size)));
+  INGOT_RETURN_IF_ERROR(fromC(ingot_detokenize(artifact, -1, tokens.data(), tokens.size(), text.data(), size, &size)));
   return text;
 }
 

@@ -23,8 +23,8 @@ std::string printModel(const runtime::OrderedJson &json);
 std::string printMemory(const runtime::OrderedJson &json);
 std::string printKernels(const runtime::OrderedJson &json);
 
-/// Checks everything that opening leaves out: checksums of members, hashes of parameters, proofs of programs. Fails with
-/// all problems.
+/// Checks everything that opening leaves out: checksums of members, hashes of parameters, proofs of programs. Fails
+/// with all problems.
 runtime::Status verifyArtifact(const runtime::Artifact &artifact);
 
 } // namespace ingot::tool

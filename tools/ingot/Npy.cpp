@@ -18,7 +18,7 @@ struct Names {
   DType dtype;
   const char *npy;
 };
-constexpr Names kNames[] = {{DType::i1, "|b1"},  {DType::i8, "|i1"},  {DType::i32, "<i4"}, {DType::i64, "<i8"},
+constexpr Names kNames[] = {{DType::i1, "|b1"},  {DType::i8, "|i1"},   {DType::i32, "<i4"}, {DType::i64, "<i8"},
                             {DType::f16, "<f2"}, {DType::bf16, "|V2"}, {DType::f32, "<f4"}, {DType::f64, "<f8"}};
 
 constexpr char kMagic[] = "\x93NUMPY";

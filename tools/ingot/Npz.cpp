@@ -21,8 +21,8 @@ Result<std::string> readMember(zip_t *archive, zip_int64_t index) {
   if (zip_stat_index(archive, static_cast<zip_uint64_t>(index), 0, &info) != 0 || !(info.valid & ZIP_STAT_SIZE) ||
       info.size > kMaxArrayBytes)
     return Status::corrupt("cannot be read");
-  std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> file(
-      zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0), zip_fclose);
+  std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> file(zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0),
+                                                          zip_fclose);
   if (!file)
     return Status::corrupt(std::string("cannot be read: ") + zip_strerror(archive));
   // The size in the directory may be a lie: memory grows with what really comes.

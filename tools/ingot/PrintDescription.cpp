@@ -47,12 +47,12 @@ std::string printModel(const OrderedJson &json) {
       out += line("", "from " + text(from));
   }
   if (json["max_seq"] != 0)
-    out += line("KV cache", text(json["kv_bytes_per_token"]) + " bytes per token, " + text(json["max_seq"]) +
-                                " positions");
+    out += line("KV cache",
+                text(json["kv_bytes_per_token"]) + " bytes per token, " + text(json["max_seq"]) + " positions");
   for (const OrderedJson &entry : json["entries"]) {
     std::string dims = entry["specialisation"].empty() ? "" : " " + text(entry["specialisation"]);
-    out += line("entry " + text(entry["name"]), text(entry["launch"]) + dims +
-                                                    (entry.contains("flops") ? ", " + text(entry["flops"]) + " flops" : ""));
+    out += line("entry " + text(entry["name"]),
+                text(entry["launch"]) + dims + (entry.contains("flops") ? ", " + text(entry["flops"]) + " flops" : ""));
     for (const char *kind : {"inputs", "outputs"})
       for (const OrderedJson &tensor : entry[kind])
         out += line(kind == std::string("inputs") ? "  input" : "  output",
@@ -60,8 +60,8 @@ std::string printModel(const OrderedJson &json) {
                         (tensor["role"] == "" ? "" : ", role " + text(tensor["role"])));
   }
   for (const OrderedJson &fallback : json["fallbacks"])
-    out += line("fallback", text(fallback["op"]) + " at " + text(fallback["location"]) + ": " +
-                                text(fallback["reason"]));
+    out +=
+        line("fallback", text(fallback["op"]) + " at " + text(fallback["location"]) + ": " + text(fallback["reason"]));
   if (json["fallbacks"].empty())
     out += line("fallbacks", "none");
   return out;
@@ -95,8 +95,8 @@ std::string printKernels(const OrderedJson &json) {
     for (const OrderedJson &kernel : program["kernels"])
       out += line("  " + text(kernel["launch"]), text(kernel["body"]) + " " + text(kernel["grid"]) + ", waits " +
                                                      text(kernel["waits"]) + ", signals " + text(kernel["signals"]) +
-                                                     ", " + text(kernel["flops"]) + " flops, " +
-                                                     text(kernel["bytes"]) + " bytes");
+                                                     ", " + text(kernel["flops"]) + " flops, " + text(kernel["bytes"]) +
+                                                     " bytes");
   }
   return out;
 }

@@ -74,9 +74,9 @@ Result<Running> start(const RunOptions &options) {
   running.manifest = std::move(*manifest);
 
   ingot_executor *executor = nullptr;
-  INGOT_RETURN_IF_ERROR(fromC(ingot_executor_create(options.target.c_str(), options.workers,
-                                                    options.affinity.empty() ? nullptr : options.affinity.c_str(),
-                                                    &executor)));
+  INGOT_RETURN_IF_ERROR(
+      fromC(ingot_executor_create(options.target.c_str(), options.workers,
+                                  options.affinity.empty() ? nullptr : options.affinity.c_str(), &executor)));
   running.executor.reset(executor);
 
   std::string launch = options.launch;
@@ -84,8 +84,8 @@ Result<Running> start(const RunOptions &options) {
     launch = running.manifest.entries.front().launch;
   ingot_session_options sessionOptions = {sizeof(sessionOptions), toLaunch(launch), options.interleavingSeed, 0};
   ingot_session *session = nullptr;
-  INGOT_RETURN_IF_ERROR(
-      fromC(ingot_session_create(artifact, executor, &sessionOptions, &session)).withContext("'" + options.artifact + "'"));
+  INGOT_RETURN_IF_ERROR(fromC(ingot_session_create(artifact, executor, &sessionOptions, &session))
+                            .withContext("'" + options.artifact + "'"));
   running.session.reset(session);
   if (!options.params.empty())
     INGOT_RETURN_IF_ERROR(fromC(ingot_params_load(session, options.params.c_str())));

@@ -32,8 +32,8 @@ struct ArtifactContents {
 };
 
 /// Writes the artifact to `path`. The file appears complete or not at all. Parameters are packed into their stored
-/// layout one at a time; equal inputs give equal bytes. Errors are diagnostics at `module` locations: a parameter without
-/// data, data of another shape or element type, a failed write.
+/// layout one at a time; equal inputs give equal bytes. Errors are diagnostics at `module` locations: a parameter
+/// without data, data of another shape or element type, a failed write.
 mlir::LogicalResult writeArtifact(const std::string &path, const ArtifactContents &contents, const ParamStore &params);
 
 } // namespace ingot

@@ -22,7 +22,7 @@ struct CompileOptions {
   std::vector<std::string> isas = {"host"}; // CPU ISA levels
   std::map<std::string, int64_t> dims;      // --dim NAME=N
   std::map<std::string, std::vector<int64_t>> inputShapes;
-  int64_t maxSeq = 0;  // 0: what the model says
+  int64_t maxSeq = 0; // 0: what the model says
   int64_t prefill = 64;
   int64_t batch = 1;
   unsigned workers = 0; // 0: the cores of this machine

@@ -65,8 +65,8 @@ INGOT_EXPORT const char *ingot_artifact_manifest(const ingot_artifact *artifact)
 typedef struct ingot_executor ingot_executor;
 
 /* Starts workers. `target` is "cpu" (the best code for this CPU) or "cpu:ISA" ("cpu:avx2"). `workers` 0 means one per
- * core that the process may use. `affinity` binds the workers to CPUs ("0-3,8"), NULL leaves that to the system; worker 0
- * is the calling thread of a run and is never bound. */
+ * core that the process may use. `affinity` binds the workers to CPUs ("0-3,8"), NULL leaves that to the system; worker
+ * 0 is the calling thread of a run and is never bound. */
 INGOT_EXPORT ingot_status *ingot_executor_create(const char *target, uint32_t workers, const char *affinity,
                                                  ingot_executor **executor);
 INGOT_EXPORT void ingot_executor_close(ingot_executor *executor);
@@ -112,9 +112,9 @@ typedef struct ingot_memory {
 } ingot_memory;
 INGOT_EXPORT ingot_status *ingot_session_memory(const ingot_session *session, ingot_memory *memory);
 
-/* Runs one step of `entry`. Tensors come in the order of the manifest, with its dtypes and shapes, in CPU memory, row-major
- * without gaps (bool is type code 6 with 8 bits, bfloat16 code 4). `byte_offset` is respected. Integers that the model uses
- * as indices are checked. */
+/* Runs one step of `entry`. Tensors come in the order of the manifest, with its dtypes and shapes, in CPU memory,
+ * row-major without gaps (bool is type code 6 with 8 bits, bfloat16 code 4). `byte_offset` is respected. Integers that
+ * the model uses as indices are checked. */
 INGOT_EXPORT ingot_status *ingot_run(ingot_session *session, const char *entry, const DLTensor *inputs,
                                      size_t num_inputs, const DLTensor *outputs, size_t num_outputs);
 
@@ -143,26 +143,26 @@ typedef struct ingot_generate_result {
 
 typedef struct ingot_generate_params {
   size_t size;
-  const char *prompt;    /* text of `prompt_length` bytes, for artifacts with a tokenizer; or NULL */
+  const char *prompt; /* text of `prompt_length` bytes, for artifacts with a tokenizer; or NULL */
   size_t prompt_length;
   const int32_t *tokens; /* or token ids, if `prompt` is NULL */
   size_t num_tokens;
-  uint64_t max_tokens;    /* 0: feed the prompt only */
-  float temperature;      /* 0: greedy, the lowest of equally likely tokens */
-  uint64_t seed;          /* of the sampler: Philox4x32-10 with this key, counted by position */
-  uint32_t top_k;         /* other than 0: not supported yet */
-  float top_p;            /* other than 0 and 1: not supported yet */
+  uint64_t max_tokens;     /* 0: feed the prompt only */
+  float temperature;       /* 0: greedy, the lowest of equally likely tokens */
+  uint64_t seed;           /* of the sampler: Philox4x32-10 with this key, counted by position */
+  uint32_t top_k;          /* other than 0: not supported yet */
+  float top_p;             /* other than 0 and 1: not supported yet */
   const char *const *stop; /* texts that end the generation and are not part of it; zero-terminated */
   size_t num_stop;
-  uint32_t ignore_eos;  /* not 0: go on after an end-of-sequence token */
-  uint32_t decode_only; /* not 0: feed the prompt token by token too */
+  uint32_t ignore_eos;           /* not 0: go on after an end-of-sequence token */
+  uint32_t decode_only;          /* not 0: feed the prompt token by token too */
   ingot_generate_result *result; /* filled on success; may be NULL */
 } ingot_generate_params;
 
 typedef struct ingot_token {
   size_t size;
-  int32_t id;         /* -1: no token, only text that was held back until the end */
-  const char *text;   /* text released by this token; may lag while it could be part of a stop text */
+  int32_t id;       /* -1: no token, only text that was held back until the end */
+  const char *text; /* text released by this token; may lag while it could be part of a stop text */
   size_t text_length;
   const float *logits; /* that it was chosen from, before temperature; NULL with id -1 */
   size_t num_logits;
@@ -176,8 +176,8 @@ INGOT_EXPORT ingot_status *ingot_generate(ingot_session *session, const ingot_ge
                                           ingot_token_callback callback, void *user);
 
 /* Text to token ids and back with the artifact's tokenizer. Both write at most `capacity` items and set `*count` to
- * what there is; `tokens` and `text` may be NULL when `capacity` is 0. `at_start` adds a beginning-of-sequence token where
- * the tokenizer has one. `previous` is the token before the first, or -1. */
+ * what there is; `tokens` and `text` may be NULL when `capacity` is 0. `at_start` adds a beginning-of-sequence token
+ * where the tokenizer has one. `previous` is the token before the first, or -1. */
 INGOT_EXPORT ingot_status *ingot_tokenize(const ingot_artifact *artifact, const char *text, size_t length, int at_start,
                                           int32_t *tokens, size_t capacity, size_t *count);
 INGOT_EXPORT ingot_status *ingot_detokenize(const ingot_artifact *artifact, int32_t previous, const int32_t *tokens,

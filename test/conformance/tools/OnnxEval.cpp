@@ -24,7 +24,8 @@ static int fail(const llvm::Twine &message) {
 /// The interpreter's element type of the same name; the two lists name their types alike.
 static interpreter::Element elementOf(program::DType dtype) {
   using interpreter::Element;
-  for (Element element : {Element::i1, Element::i8, Element::i32, Element::i64, Element::f16, Element::bf16, Element::f32})
+  for (Element element :
+       {Element::i1, Element::i8, Element::i32, Element::i64, Element::f16, Element::bf16, Element::f32})
     if (StringRef(interpreter::toString(element)) == program::toString(dtype))
       return element;
   return Element::f64;

@@ -42,8 +42,7 @@ bool importChecked(const std::string &bytes, const std::string &what) {
     done = succeeded(importOnnx(*model, *module, options, params));
   }
   EXPECT_EQ(done, d.errors.empty()) << what << ": " << d.errors;
-  EXPECT_EQ(d.errors.find("does not verify"), std::string::npos)
-      << what << ": " << d.errors;
+  EXPECT_EQ(d.errors.find("does not verify"), std::string::npos) << what << ": " << d.errors;
   if (!done) {
     EXPECT_TRUE(module->getBody()->empty()) << what;
     EXPECT_TRUE(params.all().empty()) << what;

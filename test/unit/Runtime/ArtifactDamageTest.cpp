@@ -1,5 +1,5 @@
-// Artifacts that were damaged, or changed and stored again with right checksums: always a message or a right start, never
-// a crash. Code members are trusted like any program and stay as they are; their seals refuse changed programs.
+// Artifacts that were damaged, or changed and stored again with right checksums: always a message or a right start,
+// never a crash. Code members are trusted like any program and stay as they are; their seals refuse changed programs.
 #include "Synthetic.h"
 
 #include "runtime/session/Generate.h"

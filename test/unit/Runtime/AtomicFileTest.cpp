@@ -34,7 +34,8 @@ Status writeAtomically(const std::string &path, const std::string &text) {
 
 bool isEmpty(const std::string &directory) { return std::filesystem::is_empty(directory); }
 
-/// Runs `child` in a process of its own and returns its wait status. 77 means that the machine does not allow the set-up.
+/// Runs `child` in a process of its own and returns its wait status. 77 means that the machine does not allow the
+/// set-up.
 int inChild(const std::function<int()> &child) {
   pid_t pid = ::fork();
   if (pid == 0)

@@ -11,8 +11,8 @@ TEST(CApiTest, WorksFromC11) {
   TemporaryDirectory directory;
   writeArtifact(directory / "mlp.ingot", makeMlp());
   writeArtifact(directory / "decoder.ingot", makeDecoder());
-  EXPECT_EQ(std::system((std::string(INGOT_C_API_TEST) + " " + (directory / "mlp.ingot") + " " +
-                         (directory / "decoder.ingot"))
-                            .c_str()),
+  EXPECT_EQ(std::system(
+                (std::string(INGOT_C_API_TEST) + " " + (directory / "mlp.ingot") + " " + (directory / "decoder.ingot"))
+                    .c_str()),
             0);
 }

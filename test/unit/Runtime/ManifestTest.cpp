@@ -58,12 +58,10 @@ TEST(ManifestTest, NamesMistakes) {
   };
   EXPECT_EQ(changed("\"format\": 1", "\"format\": 2"), "the artifact has format 2, but this runtime reads 1");
   EXPECT_EQ(changed("\"0.1.0\"", "\"7.0.0\""), "the artifact needs runtime 7.0.0, but this is 0.1.0");
-  EXPECT_EQ(changed("\"0.1.0\"", "\"new\""),
-            "manifest: min_runtime expects a version like 1.2.3, but got 'new'");
+  EXPECT_EQ(changed("\"0.1.0\"", "\"new\""), "manifest: min_runtime expects a version like 1.2.3, but got 'new'");
   EXPECT_EQ(changed("\"eos\"", "\"eons\""), "manifest: expects 'eos'");
   EXPECT_EQ(changed("\"format\": 1", "\"format\": 1, \"more\": 2"), "manifest: has the unknown key 'more'");
-  EXPECT_EQ(changed("\"name\": \"embedding\"", "\"name\": \"head\""),
-            "manifest.params[1]: repeats the name 'head'");
+  EXPECT_EQ(changed("\"name\": \"embedding\"", "\"name\": \"head\""), "manifest.params[1]: repeats the name 'head'");
   EXPECT_EQ(changed("\"dtype\": \"i32\"", "\"dtype\": \"i33\""),
             "manifest.entries[0].inputs[0]: has the unknown dtype 'i33'");
   EXPECT_EQ(changed("\"role\": \"tokens\"", "\"role\": \"words\""),

@@ -27,12 +27,9 @@ std::string message(const std::string &file) {
   return parsed ? "accepted" : parsed.status().message();
 }
 
-const std::vector<SafetensorsEntry> kEntries = {{"odd", DType::i8, {3}},
-                                                {"weights", DType::f32, {16, 4}},
-                                                {"half", DType::bf16, {5}},
-                                                {"scalar", DType::f64, {}},
-                                                {"none", DType::f32, {0, 7}},
-                                                {"flags", DType::i1, {2}}};
+const std::vector<SafetensorsEntry> kEntries = {{"odd", DType::i8, {3}},      {"weights", DType::f32, {16, 4}},
+                                                {"half", DType::bf16, {5}},   {"scalar", DType::f64, {}},
+                                                {"none", DType::f32, {0, 7}}, {"flags", DType::i1, {2}}};
 
 std::string writeEntries() {
   Result<SafetensorsLayout> layout = layoutSafetensors(kEntries, {{"format", "pt"}});
@@ -81,9 +78,10 @@ TEST(SafetensorsTest, ReferenceImplementationReadsIt) {
   int32_t value = 77;
   std::memcpy(file.data() + layout->offsets[0] + 4, &value, 4);
   writeFile(directory / "x.safetensors", file);
-  EXPECT_EQ(std::system((python + " -c \"import sys, safetensors.numpy as s; t = s.load_file(sys.argv[1]); "
-                                  "assert t['b'].tolist() == [0, 77, 0] and t['a'].shape == (2, 8, 4) and "
-                                  "t['c'].dtype == bool and len(t) == 3\" " +
+  EXPECT_EQ(std::system((python +
+                         " -c \"import sys, safetensors.numpy as s; t = s.load_file(sys.argv[1]); "
+                         "assert t['b'].tolist() == [0, 77, 0] and t['a'].shape == (2, 8, 4) and "
+                         "t['c'].dtype == bool and len(t) == 3\" " +
                          (directory / "x.safetensors"))
                             .c_str()),
             0);
@@ -97,13 +95,11 @@ TEST(SafetensorsTest, RefusesBrokenFiles) {
   const std::string a = R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
   EXPECT_EQ(message(withHeader("{" + a + "}", 8)), "accepted");
   EXPECT_EQ(message(withHeader("{" + a + "}", 7)), "safetensors file is broken: tensor 'a' reaches beyond the file");
-  EXPECT_EQ(message(withHeader("{" + a + "}", 9)),
-            "safetensors file is broken: it has bytes that belong to no tensor");
+  EXPECT_EQ(message(withHeader("{" + a + "}", 9)), "safetensors file is broken: it has bytes that belong to no tensor");
   EXPECT_NE(message(withHeader("{" + a + "," + a + "}", 8)).find("'a' appears twice"), std::string::npos);
   auto one = [&](const char *dtype, const char *shape, const char *offsets) {
-    return message(withHeader(std::string(R"({"a":{"dtype":)") + dtype + R"(,"shape":)" + shape +
-                                  R"(,"data_offsets":)" + offsets + "}}",
-                              8));
+    return message(withHeader(
+        std::string(R"({"a":{"dtype":)") + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}", 8));
   };
   EXPECT_EQ(one("\"F32\"", "[2]", "[0,8]"), "accepted");
   EXPECT_EQ(one("\"U8\"", "[8]", "[0,8]"), "accepted");

@@ -19,12 +19,13 @@ namespace ingot::test {
 using namespace program;
 using namespace runtime;
 
-TemporaryDirectory::TemporaryDirectory() : path([] {
-  std::string name = std::filesystem::temp_directory_path() / "ingot-test-XXXXXX";
-  if (!::mkdtemp(name.data()))
-    throw std::runtime_error("cannot make a temporary directory");
-  return name;
-}()) {}
+TemporaryDirectory::TemporaryDirectory()
+    : path([] {
+        std::string name = std::filesystem::temp_directory_path() / "ingot-test-XXXXXX";
+        if (!::mkdtemp(name.data()))
+          throw std::runtime_error("cannot make a temporary directory");
+        return name;
+      }()) {}
 
 TemporaryDirectory::~TemporaryDirectory() {
   std::error_code ignored;
@@ -218,14 +219,13 @@ Synthetic makeMlp() {
   program.arenaBytes = 4 * 16 * 4;
   program.events = {{"row", 4, 2}};
   program.bodies = {{"test__matmul", 0}, {"test__matmul_private", 64}};
-  Launch first = launch("first", 0, {4, 2},
-                        {whole(0), whole(1), whole(3), constant(8), constant(16), constant(8), constant(1)});
+  Launch first =
+      launch("first", 0, {4, 2}, {whole(0), whole(1), whole(3), constant(8), constant(16), constant(8), constant(1)});
   first.reads = {{0, {index(0), zero()}, {1, 8}, false}, {1, {zero(), index(1, 8)}, {8, 8}, true}};
   first.writes = {{3, {index(0), index(1, 8)}, {1, 8}, false}};
   first.mustWrite = first.writes;
   first.signals = {{0, index(0)}};
-  Launch second = launch("second", 1, {4, 2},
-                         {whole(3), whole(2), whole(4), constant(16), constant(8), constant(4)});
+  Launch second = launch("second", 1, {4, 2}, {whole(3), whole(2), whole(4), constant(16), constant(8), constant(4)});
   second.reads = {{3, {index(0), zero()}, {1, 16}, false}, {2, {zero(), index(1, 4)}, {16, 4}, true}};
   second.writes = {{4, {index(0), index(1, 4)}, {1, 4}, false}};
   second.mustWrite = second.writes;
@@ -255,8 +255,7 @@ std::vector<float> mlpReference(const std::vector<float> &x, const Synthetic &ar
 Synthetic makeChain(int layers, int64_t width) {
   Synthetic artifact = start("chain");
   Program program = startProgram("forward");
-  program.buffers = {buffer("x", BufferKind::Input, {width}, "x"),
-                     buffer("a", BufferKind::Scratch, {width}),
+  program.buffers = {buffer("x", BufferKind::Input, {width}, "x"), buffer("a", BufferKind::Scratch, {width}),
                      buffer("b", BufferKind::Scratch, {width}, "", DType::f32, static_cast<uint64_t>(width) * 4),
                      buffer("y", BufferKind::Output, {width}, "y")};
   program.arenaBytes = static_cast<uint64_t>(width) * 8;
@@ -305,8 +304,8 @@ std::vector<int32_t> decoderReference(const Synthetic &artifact, std::vector<int
     for (size_t v = 0; v < row.size(); ++v)
       for (size_t p = 0; p < tokens.size(); ++p)
         for (size_t d = 0; d < kDim; ++d)
-          row[v] += (embedding[static_cast<size_t>(tokens[p]) * kDim + d] + static_cast<float>(p % 5)) *
-                    head[v * kDim + d];
+          row[v] +=
+              (embedding[static_cast<size_t>(tokens[p]) * kDim + d] + static_cast<float>(p % 5)) * head[v * kDim + d];
     size_t best = 0;
     for (size_t v = 0; v < row.size(); ++v)
       if (row[v] > row[best])

@@ -28,9 +28,9 @@ void writeFile(const std::string &path, const std::string &text);
 /// An artifact before it is written.
 struct Synthetic {
   runtime::Manifest manifest;
-  std::vector<program::Program> programs;            // one per entry
-  std::vector<std::vector<float>> params;            // one per param
-  std::map<std::string, std::string> otherMembers;   // tokenizer.bin, ...
+  std::vector<program::Program> programs;          // one per entry
+  std::vector<std::vector<float>> params;          // one per param
+  std::map<std::string, std::string> otherMembers; // tokenizer.bin, ...
 };
 
 /// Members by name, in the order of an artifact. Fills in what the manifest says about members, sizes and params.

@@ -52,15 +52,16 @@ TEST(TokenizerTest, BytesAreTokens) {
 
 TEST(TokenizerTest, MergesTheBestPairFirst) {
   // 259 " ", 260 a, 261 b, 262 c, 263 ab, 264 bc, 265 abc, 266 " a"
-  std::string file = makeFile({{" ", -1}, {"a", -2}, {"b", -3}, {"c", -4}, {"ab", -6}, {"bc", -5}, {"abc", -9},
-                               {" a", -7}});
+  std::string file =
+      makeFile({{" ", -1}, {"a", -2}, {"b", -3}, {"c", -4}, {"ab", -6}, {"bc", -5}, {"abc", -9}, {" a", -7}});
   Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
   ASSERT_TRUE(tokenizer);
   // bc (-5) before ab (-6); then " a" (-7) before a + bc (-9)
   EXPECT_EQ((*tokenizer)->encode("abc", true), (std::vector<int32_t>{1, 266, 264}));
   EXPECT_EQ((*tokenizer)->encode("", true), (std::vector<int32_t>{1}));
   EXPECT_EQ((*tokenizer)->encode("", false), std::vector<int32_t>());
-  EXPECT_EQ((*tokenizer)->encode("\xc3\xa4", false), (std::vector<int32_t>{259, 0xc3 + 3, 0xa4 + 3})) << "byte fallback";
+  EXPECT_EQ((*tokenizer)->encode("\xc3\xa4", false), (std::vector<int32_t>{259, 0xc3 + 3, 0xa4 + 3}))
+      << "byte fallback";
   EXPECT_EQ((*tokenizer)->decode(1, 266), "a") << "the space of the dummy prefix goes";
   EXPECT_EQ((*tokenizer)->decode(259, 266), " a");
   EXPECT_EQ((*tokenizer)->decode(259, 3 + 10), "\n");
@@ -97,8 +98,14 @@ TEST(TokenizerTest, AgreesWithTheReference) {
   Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
   ASSERT_TRUE(tokenizer);
   TemporaryDirectory directory;
-  std::vector<std::string> texts = {"Once upon a time", "", " ", "  two  spaces", "naïve café ☃ 𝄞", "a\nb\tc",
-                                    "\xff\xfe broken \xe2\x82", "Lily and Tom went to the park. \"Hello!\" said Ben."};
+  std::vector<std::string> texts = {"Once upon a time",
+                                    "",
+                                    " ",
+                                    "  two  spaces",
+                                    "naïve café ☃ 𝄞",
+                                    "a\nb\tc",
+                                    "\xff\xfe broken \xe2\x82",
+                                    "Lily and Tom went to the park. \"Hello!\" said Ben."};
   std::mt19937 random(5);
   for (int i = 0; i < 200; ++i) {
     std::string text;

@@ -44,7 +44,9 @@ protected:
 };
 
 TEST_F(ZipTest, RoundTripIsAlignedAndDeterministic) {
-  Members members = {{"manifest.json", "{}"}, {"program/a.bin", std::string(1000, 'x')}, {"empty", ""},
+  Members members = {{"manifest.json", "{}"},
+                     {"program/a.bin", std::string(1000, 'x')},
+                     {"empty", ""},
                      {"params.safetensors", std::string(100000, 'p')}};
   std::string file = make(members);
   Result<ZipReader> zip = ZipReader::parse(bytes(file));

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #define BODY(name)                                                                                                     \
-  __attribute__((visibility("default"))) void name(const int64_t *index, void *const *buffers, const int64_t *integers, \
-                                                   void *scratch)
+  __attribute__((visibility("default"))) void name(const int64_t *index, void *const *buffers,                         \
+                                                   const int64_t *integers, void *scratch)
 
 // y[row, tile] = act(x[row, :] @ w), x: [rows, k], w: [k, n]; index = (row, tile); integers = k, n, tile size, relu
 BODY(test__matmul) {
