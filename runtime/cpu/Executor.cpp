@@ -2,6 +2,7 @@
 
 #include "runtime/cpu/Cores.h"
 
+#include <algorithm>
 #include <cfenv>
 #include <csignal>
 #include <cstring>
@@ -44,7 +45,6 @@ Result<std::unique_ptr<Executor>> Executor::create(const ExecutorOptions &option
 }
 
 Status Executor::start(const std::vector<uint32_t> &cpus) {
-  threads.reserve(count - 1); // workers keep pointers into it
   sigset_t all, old;
   sigfillset(&all);
   pthread_attr_t attributes;
@@ -60,9 +60,11 @@ Status Executor::start(const std::vector<uint32_t> &cpus) {
       CPU_SET(cpus[i % cpus.size()], &set);
       error = pthread_attr_setaffinity_np(&attributes, sizeof(set), &set);
     }
-    threads.push_back({this, i, {}});
+    Worker &worker = threads.emplace_back();
+    worker.executor = this;
+    worker.number = i;
     if (error == 0)
-      error = pthread_create(&threads.back().thread, &attributes, threadMain, &threads.back());
+      error = pthread_create(&worker.thread, &attributes, threadMain, &worker);
     if (error != 0)
       threads.pop_back();
   }
@@ -74,37 +76,46 @@ Status Executor::start(const std::vector<uint32_t> &cpus) {
 }
 
 Executor::~Executor() {
-  job = nullptr;
-  started.signal(1, round + 1);
+  for (Worker &worker : threads)
+    give(worker, nullptr);
   for (Worker &worker : threads)
     pthread_join(worker.thread, nullptr);
+}
+
+void Executor::give(Worker &worker, WorkerJob *job) {
+  worker.job = job;
+  worker.finishedTarget = finishedTarget;
+  worker.started.signal(1, ++worker.jobs);
 }
 
 void *Executor::threadMain(void *argument) {
   Worker &worker = *static_cast<Worker *>(argument);
   std::fesetenv(FE_DFL_ENV);
-  worker.executor->serve(worker.number);
+  worker.executor->serve(worker);
   return nullptr;
 }
 
-void Executor::serve(uint32_t worker) {
-  for (uint32_t seen = 1;; ++seen) {
-    started.await(seen, policy, nullptr);
-    if (!job)
+void Executor::serve(Worker &worker) {
+  for (uint32_t next = 1;; ++next) {
+    worker.started.await(next, policy, nullptr);
+    if (!worker.job)
       return;
-    job->work(worker, policy);
-    finished.signal(1, seen * (count - 1));
+    worker.job->work(worker.number, policy);
+    finished.signal(1, worker.finishedTarget);
   }
 }
 
-void Executor::run(WorkerJob &work) {
+void Executor::run(WorkerJob &job) {
   std::lock_guard<std::mutex> lock(turn);
   DefaultFloatingPoint environment;
-  job = &work;
-  ++round;
-  started.signal(1, round);
-  work.work(0, policy);
-  finished.await(round * (count - 1), policy, nullptr);
+  for (Worker &worker : threads)
+    finishedTarget += job.hasWork(worker.number);
+  for (Worker &worker : threads)
+    if (job.hasWork(worker.number))
+      give(worker, &job);
+  if (job.hasWork(0))
+    job.work(0, policy);
+  finished.await(finishedTarget, policy, nullptr);
 }
 
 } // namespace ingot::runtime

@@ -5,6 +5,7 @@
 #include "runtime/support/Status.h"
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <pthread.h>
@@ -16,8 +17,10 @@ namespace ingot::runtime {
 class WorkerJob {
 public:
   virtual ~WorkerJob() = default;
-  /// Called once per worker, 0 <= worker < workers, all at the same time.
+  /// Called once per worker that has work, 0 <= worker < workers, all at the same time.
   virtual void work(uint32_t worker, WaitPolicy policy) = 0;
+  /// Workers without work sleep on: waking one only to hear that it is done can cost more than a small step.
+  virtual bool hasWork(uint32_t) const { return true; }
 };
 
 struct ExecutorOptions {
@@ -50,20 +53,23 @@ private:
     Executor *executor;
     uint32_t number;
     pthread_t thread;
+    uint32_t jobs = 0;            // that it has been given
+    WorkerJob *job = nullptr;     // null tells it to end
+    uint32_t finishedTarget = 0;  // what `finished` is when all workers of this job are done
+    Counter started;              // jobs that it may begin
   };
   explicit Executor(uint32_t count) : count(count) {}
   Status start(const std::vector<uint32_t> &cpus);
   static void *threadMain(void *worker);
-  void serve(uint32_t worker);
+  void give(Worker &worker, WorkerJob *job);
+  void serve(Worker &worker);
 
   const uint32_t count;
   WaitPolicy policy;
   std::mutex turn;
-  std::vector<Worker> threads; // workers 1, 2, ...
-  WorkerJob *job = nullptr;    // null tells the workers to end
-  uint32_t round = 0;          // jobs so far
-  Counter started;             // rounds begun
-  Counter finished;            // workers 1.. that have finished, over all rounds
+  std::deque<Worker> threads; // workers 1, 2, ...; they keep pointers into it
+  uint32_t finishedTarget = 0;
+  Counter finished; // jobs that workers 1, 2, ... have finished, all together
 };
 
 } // namespace ingot::runtime

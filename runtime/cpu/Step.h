@@ -57,6 +57,7 @@ private:
   };
 
   void work(uint32_t worker, WaitPolicy policy) override;
+  bool hasWork(uint32_t worker) const override { return !program->schedule.queues[worker].empty(); }
   bool runRange(const BoundLaunch &launch, const program::TaskRange &range, uint32_t worker, WaitPolicy policy);
   bool await(const CounterRef &ref, const program::TaskIndex &index, WaitPolicy policy);
   void signal(const CounterRef &ref, const program::TaskIndex &index, uint32_t amount);
