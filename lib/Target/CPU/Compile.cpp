@@ -50,14 +50,29 @@ static FailureOr<const IsaLevel *> selectLevel(ArrayRef<task::ProgramOp> program
     isa = hostCpuIsa();
   const IsaLevel *level = findIsaLevel(isa);
   if (!level)
-    return first.emitOpError() << "expects an ISA level (generic, avx2, avx512, avx512bf16, aarch64 or host), but got \""
-                               << isa << '"';
+    return first.emitOpError()
+           << "expects an ISA level (generic, avx2, avx512, avx512bf16, aarch64 or host), but got \"" << isa << '"';
   return level;
 }
 
+/// Makes x86-64 and AArch64 known to LLVM, whichever this machine is. A static compiler has only one of them.
+static void initialiseTargets() {
+  static const bool done = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    return true;
+  }();
+  (void)done;
+}
+
 static std::unique_ptr<llvm::TargetMachine> makeMachine(const IsaLevel &level, std::string &error) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
+  initialiseTargets();
   // Nothing of this machine goes into the code but the operating system's ABI.
   llvm::Triple triple((level.architecture + "-unknown-linux-gnu").str());
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -128,7 +143,8 @@ static FailureOr<LlvmModule> compileToLLVM(ArrayRef<task::ProgramOp> programs, c
   std::string error;
   code.machine = makeMachine(**level, error);
   if (!code.machine)
-    return first.emitError() << "code for \"" << (*level)->name << "\" is not supported yet on this machine: " << error;
+    return first.emitError() << "code for \"" << (*level)->name
+                             << "\" is not supported yet by this compiler: " << error;
   code.context = std::make_unique<llvm::LLVMContext>();
   code.module = translateModuleToLLVMIR(*module, *code.context, "ingot");
   if (!code.module)

@@ -16,13 +16,13 @@ using namespace mlir;
 using namespace ingot;
 using namespace ingot::cpu;
 
-
 static Type elementOf(Operation *op) { return getElementTypeOrSelf(op->getResult(0).getType()); }
 
 /// Operations that every level has as instructions or that LLVM expands in line.
 static bool isNative(Operation *op) {
   return isa<math::AbsFOp, math::AbsIOp, math::CopySignOp, math::SqrtOp, math::CountLeadingZerosOp,
-             math::CountTrailingZerosOp, math::CtPopOp, math::IsNaNOp, math::IsInfOp, math::IsFiniteOp, math::IsNormalOp>(op);
+             math::CountTrailingZerosOp, math::CtPopOp, math::IsNaNOp, math::IsInfOp, math::IsFiniteOp,
+             math::IsNormalOp>(op);
 }
 
 /// Rounding without instructions for it: adding and subtracting 2^23 rounds to the nearest integer, ties to even.
@@ -159,9 +159,10 @@ static Type toSingle(Type type) {
 static bool computesNarrow(Operation *op) {
   bool computes = isa<math::MathDialect>(op->getDialect()) ||
                   isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::RemFOp,
-                      arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp, arith::SIToFPOp,
-                      arith::UIToFPOp, arith::FPToSIOp, arith::FPToUIOp>(op);
-  return computes && (llvm::any_of(op->getOperandTypes(), isNarrowFloat) || llvm::any_of(op->getResultTypes(), isNarrowFloat));
+                      arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::CmpFOp,
+                      arith::SIToFPOp, arith::UIToFPOp, arith::FPToSIOp, arith::FPToUIOp>(op);
+  return computes &&
+         (llvm::any_of(op->getOperandTypes(), isNarrowFloat) || llvm::any_of(op->getResultTypes(), isNarrowFloat));
 }
 
 /// Such operations are computed in float32, and the result rounded.
@@ -201,7 +202,8 @@ void ExpandMath::runOnOperation() {
 FailureOr<bool> ExpandMath::expandOnce() {
   SmallVector<Operation *> work;
   getOperation()->walk([&](Operation *op) {
-    if (isa<arith::ExtFOp, arith::TruncFOp, arith::RemFOp>(op) || (isa<math::MathDialect>(op->getDialect()) && !isNative(op)))
+    if (isa<arith::ExtFOp, arith::TruncFOp, arith::RemFOp>(op) ||
+        (isa<math::MathDialect>(op->getDialect()) && !isNative(op)))
       work.push_back(op);
   });
   bool changed = false;

@@ -112,17 +112,15 @@ Value cpu::convertFloat(ImplicitLocOpBuilder &builder, Value value, Type element
   return arith::TruncFOp::create(builder, type, value);
 }
 
-SmallVector<Value>
-cpu::emitLoop(ImplicitLocOpBuilder &builder, Value end, int64_t step, ValueRange carried,
-              function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(
-      builder, indexConstant(builder, 0), end, indexConstant(builder, step), carried,
-      [&](OpBuilder &, Location loc, Value iv, ValueRange values) {
-        OpBuilder::InsertionGuard guard(builder);
-        builder.setInsertionPointToEnd(iv.getParentBlock());
-        SmallVector<Value> next = body(iv, values);
-        scf::YieldOp::create(builder, loc, next);
-      });
+SmallVector<Value> cpu::emitLoop(ImplicitLocOpBuilder &builder, Value end, int64_t step, ValueRange carried,
+                                 function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(builder, indexConstant(builder, 0), end, indexConstant(builder, step), carried,
+                                 [&](OpBuilder &, Location loc, Value iv, ValueRange values) {
+                                   OpBuilder::InsertionGuard guard(builder);
+                                   builder.setInsertionPointToEnd(iv.getParentBlock());
+                                   SmallVector<Value> next = body(iv, values);
+                                   scf::YieldOp::create(builder, loc, next);
+                                 });
   return SmallVector<Value>(loop.getResults());
 }
 

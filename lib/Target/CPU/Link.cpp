@@ -1,6 +1,7 @@
 #include "lib/Target/CPU/Link.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -56,19 +57,27 @@ Expected<std::vector<char>> cpu::linkSharedObject(ArrayRef<char> object, ArrayRe
   if (folder.error)
     return createStringError(folder.error, "cannot make a temporary folder: " + folder.error.message());
   std::string input = folder.file("bodies.o"), output = folder.file("bodies.so"), exports = folder.file("exports.txt");
-  std::string version = "{ global:";
-  for (const std::string &symbol : symbols)
-    version += " " + symbol + ";";
-  version += " local: *; };\n";
+  std::string version = symbols.empty() ? "{ " : "{ global: " + llvm::join(symbols, "; ") + "; ";
+  version += "local: *; };\n";
   if (Error error = writeFile(input, StringRef(object.data(), object.size())))
     return error;
   if (Error error = writeFile(exports, version))
     return error;
 
   std::string versionScript = "--version-script=" + exports;
-  const char *arguments[] = {"ld.lld",         "-shared",           "-z",          "defs",        "--build-id=sha1",
-                             "--hash-style=gnu", "--gc-sections",   "--strip-all", "--threads=1", versionScript.c_str(),
-                             input.c_str(),    "-o",                output.c_str()};
+  const char *arguments[] = {"ld.lld",
+                             "-shared",
+                             "-z",
+                             "defs",
+                             "--build-id=sha1",
+                             "--hash-style=gnu",
+                             "--gc-sections",
+                             "--strip-all",
+                             "--threads=1",
+                             versionScript.c_str(),
+                             input.c_str(),
+                             "-o",
+                             output.c_str()};
   const lld::DriverDef drivers[] = {{lld::Gnu, &lld::elf::link}};
   std::string messages;
   raw_string_ostream stream(messages);

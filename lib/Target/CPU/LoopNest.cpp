@@ -146,7 +146,8 @@ void NestEmitter::emitRowBlocks(const SmallVector<int64_t> &widths, const Indice
   if (rowDim == kNone)
     return emitBlock({1, widths}, indices);
   int64_t accumulators = shape.registers >= 32 ? 24 : 12, extent = nest.extents[rowDim];
-  int64_t rows = std::clamp<int64_t>(accumulators / static_cast<int64_t>(widths.size()), 1, std::min<int64_t>(8, extent));
+  int64_t rows =
+      std::clamp<int64_t>(accumulators / static_cast<int64_t>(widths.size()), 1, std::min<int64_t>(8, extent));
   int64_t blocks = extent / rows;
   if (blocks == 1)
     emitBlock({rows, widths}, indices);
@@ -186,16 +187,18 @@ SmallVector<Value> NestEmitter::emitReductions(const Block &block, size_t depth,
   unsigned dim = nest.reductionDims[depth];
   if (nest.extents[dim] == 1)
     return emitReductions(block, depth + 1, indices, accumulators);
-  return emitLoop(builder, indexConstant(builder, nest.extents[dim]), 1, accumulators, [&](Value iv, ValueRange carried) {
-    return emitReductions(block, depth + 1, advance(indices, dim, iv), carried);
-  });
+  return emitLoop(builder, indexConstant(builder, nest.extents[dim]), 1, accumulators,
+                  [&](Value iv, ValueRange carried) {
+                    return emitReductions(block, depth + 1, advance(indices, dim, iv), carried);
+                  });
 }
 
 Value NestEmitter::loadInput(size_t input, int64_t row, int64_t column, int64_t width, const Indices &indices) {
   const Access &access = nest.inputs[input];
   bool contiguous = vectorDim != kNone && access.strides[vectorDim] == 1;
   int64_t distance = (contiguous ? column : 0) + (rowDim == kNone ? 0 : row * access.strides[rowDim]);
-  Value loaded = loadElements(builder, access.memref, addConstant(builder, indices[input], distance), contiguous ? width : 1);
+  Value loaded =
+      loadElements(builder, access.memref, addConstant(builder, indices[input], distance), contiguous ? width : 1);
   if (nest.convert)
     loaded = nest.convert(builder, loaded);
   return contiguous ? loaded : splat(builder, loaded, width);

@@ -81,10 +81,11 @@ namespace {
 struct LowerContract : public cpu::impl::LowerContractBase<LowerContract> {
   using LowerContractBase::LowerContractBase;
   void runOnOperation() override {
-    LogicalResult result = lowerEach<tile::ContractOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::ContractOp op) {
-      ++numLowered;
-      return lowerContract(builder, op, {lanes, registers});
-    });
+    LogicalResult result =
+        lowerEach<tile::ContractOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::ContractOp op) {
+          ++numLowered;
+          return lowerContract(builder, op, {lanes, registers});
+        });
     if (failed(result))
       signalPassFailure();
   }

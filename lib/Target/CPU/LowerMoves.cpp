@@ -71,8 +71,8 @@ static LogicalResult lowerGather(ImplicitLocOpBuilder &builder, tile::GatherOp o
     if (op.getPanels()) {
       Value panel = arith::DivUIOp::create(builder, row, indexConstant(builder, width));
       Value lane = arith::RemUIOp::create(builder, row, indexConstant(builder, width));
-      from.offset = addScaled(builder, addScaled(builder, from.offset, panel, table.strides.front()), lane,
-                              table.strides.back());
+      from.offset =
+          addScaled(builder, addScaled(builder, from.offset, panel, table.strides.front()), lane, table.strides.back());
     } else {
       from.offset = addScaled(builder, from.offset, row, table.strides.front());
     }
@@ -99,11 +99,16 @@ static LogicalResult lowerScatter(ImplicitLocOpBuilder &builder, tile::ScatterOp
       Value position = arith::AddIOp::create(builder, loadIndex(builder, others[0], b), c);
       Value counted = arith::CmpIOp::create(builder, arith::CmpIPredicate::slt, c, loadIndex(builder, others[1], b));
       // Unsigned: a negative position is far outside the page as well.
-      Value inside = arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, position, indexConstant(builder, positions));
-      auto guard = scf::IfOp::create(builder, arith::AndIOp::create(builder, counted, inside), /*withElseRegion=*/false);
+      Value inside =
+          arith::CmpIOp::create(builder, arith::CmpIPredicate::ult, position, indexConstant(builder, positions));
+      auto guard =
+          scf::IfOp::create(builder, arith::AndIOp::create(builder, counted, inside), /*withElseRegion=*/false);
       OpBuilder::InsertionGuard insertion(builder);
       builder.setInsertionPoint(guard.thenYield());
-      Access to{page.memref, page.element, {page.strides[3], page.strides[5]}, indexConstant(builder, part * page.strides[1])};
+      Access to{page.memref,
+                page.element,
+                {page.strides[3], page.strides[5]},
+                indexConstant(builder, part * page.strides[1])};
       to.offset = addScaled(builder, addScaled(builder, to.offset, b, page.strides[2]), position, page.strides[4]);
       emitCopy(builder, ArrayRef(source.shape).drop_front(2), subAccess(builder, source, ivs), to, shape);
     });
@@ -138,8 +143,10 @@ struct LowerMoves : public cpu::impl::LowerMovesBase<LowerMoves> {
       return result;
     };
     using Builder = ImplicitLocOpBuilder;
-    if (failed(lowerEach<tile::GatherOp>(root, [&](Builder &b, auto op) { return count(lowerGather(b, op, shape)); })) ||
-        failed(lowerEach<tile::ScatterOp>(root, [&](Builder &b, auto op) { return count(lowerScatter(b, op, shape)); })) ||
+    if (failed(
+            lowerEach<tile::GatherOp>(root, [&](Builder &b, auto op) { return count(lowerGather(b, op, shape)); })) ||
+        failed(
+            lowerEach<tile::ScatterOp>(root, [&](Builder &b, auto op) { return count(lowerScatter(b, op, shape)); })) ||
         failed(lowerEach<tile::PositionsOp>(root, [&](Builder &b, auto op) { return count(lowerPositions(b, op)); })))
       signalPassFailure();
   }

@@ -70,7 +70,8 @@ Value RowLowering::fold(std::function<Value(Value, int64_t)> element, Value (*co
 }
 
 void RowLowering::writeRow(function_ref<Value(Value, int64_t)> write) {
-  emitPieces(e, extent, widest == 1 ? 1 : lanes, [&](Value index, int64_t width) { store(write(index, width), index); });
+  emitPieces(e, extent, widest == 1 ? 1 : lanes,
+             [&](Value index, int64_t width) { store(write(index, width), index); });
 }
 
 void RowLowering::rmsNorm() {

@@ -9,8 +9,7 @@
 namespace ingot::cpu {
 
 /// Replaces each `OpTy` below `root` by what `lower(builder, op)` emits before it. All operands are memrefs.
-template <typename OpTy, typename Lower>
-mlir::LogicalResult lowerEach(mlir::Operation *root, Lower lower) {
+template <typename OpTy, typename Lower> mlir::LogicalResult lowerEach(mlir::Operation *root, Lower lower) {
   llvm::SmallVector<OpTy> ops;
   root->walk([&](OpTy op) { ops.push_back(op); });
   for (OpTy op : ops) {
@@ -30,7 +29,7 @@ void cloneWidened(mlir::ImplicitLocOpBuilder &builder, mlir::Operation &op, mlir
 bool isVectorisable(mlir::Block &body);
 
 /// A nest over `view`'s dimensions that copies elements, from access `from` to access `to`.
-void emitCopy(mlir::ImplicitLocOpBuilder &builder, llvm::ArrayRef<int64_t> extents, const Access &from, const Access &to,
-              VectorShape shape);
+void emitCopy(mlir::ImplicitLocOpBuilder &builder, llvm::ArrayRef<int64_t> extents, const Access &from,
+              const Access &to, VectorShape shape);
 
 } // namespace ingot::cpu

@@ -18,15 +18,15 @@ static const float kExp[] = {0.49999994f, 0.166665211f, 0.041668389f, 0.00836871
 // e^r - 1 = r + r^2 p(r), |r| <= ln(2) / 2
 static const float kExpM1[] = {0.5f, 0.166666657f, 0.0416663624f, 0.00833338965f, 0.00139406277f, 0.000198458787f};
 // log(1 + f) = f - f^2 / 2 + f^3 p(f), sqrt(1/2) <= 1 + f <= sqrt(2)
-static const float kLog[] = {0.333333135f, -0.250000089f, 0.200021192f,  -0.166679963f, 0.142195523f,
-                             -0.124055892f, 0.11888162f, -0.116756521f, 0.067466408f};
+static const float kLog[] = {0.333333135f,  -0.250000089f, 0.200021192f,  -0.166679963f, 0.142195523f,
+                             -0.124055892f, 0.11888162f,   -0.116756521f, 0.067466408f};
 // tanh(x) = x + x^3 p(x^2), |x| <= 5/8
 static const float kTanh[] = {-0.333332777f, 0.133313313f, -0.0537300073f, 0.0206061769f, -0.00566697726f};
 // erf(x) = x + x p(x^2), |x| <= 15/16
-static const float kErf[] = {0.128379166f,   -0.376126319f,   0.112836763f,   -0.0268583447f,
+static const float kErf[] = {0.128379166f,   -0.376126319f,    0.112836763f,   -0.0268583447f,
                              0.00519846333f, -0.000811405247f, 8.25101815e-05f};
 // log(1 - erf(x)) = -x + x p(x), 15/16 <= x <= 3.93
-static const float kErfTail[] = {-0.12864849f,   -0.635151327f,   -0.106236875f,  0.0237620603f,
+static const float kErfTail[] = {-0.12864849f,    -0.635151327f,   -0.106236875f,   0.0237620603f,
                                  -0.00364245754f, 0.000322803447f, -1.12312619e-05f};
 // sin(r) = r + r^3 p(r^2), |r| <= pi / 4
 static const float kSin[] = {-0.166666672f, 0.00833332911f, -0.000198393114f, 2.71811405e-06f};
@@ -107,7 +107,7 @@ namespace {
 struct Logarithm {
   Value exponent; // as a float
   Value fraction;
-  Value tail;    // -f^2 / 2 + f^3 p(f)
+  Value tail; // -f^2 / 2 + f^3 p(f)
 };
 } // namespace
 
@@ -140,7 +140,8 @@ Value cpu::emitLog(Emitter &builder, Value x) {
 }
 
 /// log(x) * scale with exponents that count `unit` each; scale in two parts, the first of few bits.
-static Value scaledLogarithm(ValueMath &m, Value x, double scaleHigh, double scaleLow, double unitHigh, double unitLow) {
+static Value scaledLogarithm(ValueMath &m, Value x, double scaleHigh, double scaleLow, double unitHigh,
+                             double unitLow) {
   Logarithm parts = splitLogarithm(m, x);
   // The leading 12 bits of the fraction times the leading bits of the scale are exact.
   Value high = m.asF32(m.andi(m.bits32(parts.fraction), m.i32(-4096)));
@@ -218,8 +219,8 @@ static Value emitSine(Emitter &builder, Value x, int64_t quarters) {
 
   Value square = m.mul(f, f);
   Value sine = m.fma(m.mul(square, f), m.polynomial<float>(square, kSin), f);
-  Value cosine = m.fma(m.mul(square, square), m.polynomial<float>(square, kCos),
-                       m.fma(square, m.f32(-0.5), m.f32(1.0)));
+  Value cosine =
+      m.fma(m.mul(square, square), m.polynomial<float>(square, kCos), m.fma(square, m.f32(-0.5), m.f32(1.0)));
   Value odd = m.compare(I::ne, m.andi(quadrant, m.i32(1)), m.i32(0));
   Value sign = m.shl(m.andi(quadrant, m.i32(2)), m.i32(30));
   Value result = m.asF32(m.xori(m.bits32(m.select(odd, cosine, sine)), sign));

@@ -26,13 +26,13 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<int64_t> registers{*this, "registers", llvm::cl::desc("vector registers"), llvm::cl::init(16)};
   Option<bool> baseline{*this, "baseline", llvm::cl::desc("no instructions for float16, rounding, fused multiply-add"),
                         llvm::cl::init(false)};
-  Option<bool> hasBF16{*this, "has-bf16", llvm::cl::desc("an instruction that rounds to bfloat16"), llvm::cl::init(false)};
+  Option<bool> hasBF16{*this, "has-bf16", llvm::cl::desc("an instruction that rounds to bfloat16"),
+                       llvm::cl::init(false)};
 };
 } // namespace
 
 /// Any pass of the generated kind whose options are lanes and registers.
-template <typename Options>
-static Options machine(const cpu::CpuPipelineOptions &options) {
+template <typename Options> static Options machine(const cpu::CpuPipelineOptions &options) {
   Options result;
   result.lanes = options.lanes;
   result.registers = options.registers;
@@ -69,7 +69,8 @@ void cpu::buildCpuPipeline(OpPassManager &manager, const CpuPipelineOptions &opt
 void cpu::registerCpuPasses() {
   registerIngotTargetCPUPasses();
   PassPipelineRegistration<PipelineOptions>(
-      "ingot-cpu-pipeline", "task programs to the llvm dialect", [](OpPassManager &manager, const PipelineOptions &options) {
+      "ingot-cpu-pipeline", "task programs to the llvm dialect",
+      [](OpPassManager &manager, const PipelineOptions &options) {
         buildCpuPipeline(manager, {options.lanes, options.registers, options.baseline, options.hasBF16});
       });
 }

@@ -21,7 +21,8 @@ static int64_t widthOf(Value value) {
 }
 
 /// The lanes of `vector` [0, half) combined with [half, 2 half).
-static Value combineHalves(Emitter &emitter, Value vector, const std::function<Value(Emitter &, Value, Value)> &combine) {
+static Value combineHalves(Emitter &emitter, Value vector,
+                           const std::function<Value(Emitter &, Value, Value)> &combine) {
   int64_t half = widthOf(vector) / 2;
   Value low = lanes(emitter, vector, 0, half), high = lanes(emitter, vector, half, half);
   return combine(emitter, low, high);

@@ -35,8 +35,7 @@ public:
   Value div(Value x, Value y) { return mlir::arith::DivFOp::create(b, x, y); }
   Value fma(Value x, Value y, Value z) { return mulAdd(b, x, y, z); }
   /// Coefficients in float32 or float64, as x is, lowest degree first.
-  template <typename T>
-  Value polynomial(Value x, llvm::ArrayRef<T> coefficients) {
+  template <typename T> Value polynomial(Value x, llvm::ArrayRef<T> coefficients) {
     auto constant = [&](T value) { return floatConstant(b, x.getType(), value); };
     Value result = constant(coefficients.back());
     for (T coefficient : llvm::reverse(coefficients.drop_back()))

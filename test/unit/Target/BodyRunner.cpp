@@ -55,8 +55,7 @@ std::string test::programOf(const std::string &body) {
   return "task.program @t target(#task.cpu<\"generic\">) {\n  task.body @b" + body + "\n}\n";
 }
 
-template <typename Compile>
-static auto withProgram(const std::string &text, std::string &errors, Compile compile) {
+template <typename Compile> static auto withProgram(const std::string &text, std::string &errors, Compile compile) {
   mlir::ScopedDiagnosticHandler handler(&context(), [&](mlir::Diagnostic &diagnostic) {
     errors += diagnostic.str() + "\n";
     return mlir::success();
@@ -69,15 +68,27 @@ static auto withProgram(const std::string &text, std::string &errors, Compile co
   return compile(programs);
 }
 
-std::unique_ptr<cpu::CpuCode> test::compileText(const std::string &program, const std::string &isa, std::string &errors) {
-  return withProgram(program, errors, [&](const std::vector<task::ProgramOp> &programs) -> std::unique_ptr<cpu::CpuCode> {
-    if (programs.empty())
-      return nullptr;
-    mlir::FailureOr<cpu::CpuCode> code = cpu::compileForCpu(programs, {isa});
-    if (mlir::failed(code))
-      return nullptr;
-    return std::make_unique<cpu::CpuCode>(std::move(*code));
-  });
+static std::string textOf(task::ProgramOp program) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  program->print(stream);
+  return text;
+}
+
+std::unique_ptr<cpu::CpuCode> test::compileText(const std::string &program, const std::string &isa,
+                                                std::string &errors) {
+  return withProgram(program, errors,
+                     [&](const std::vector<task::ProgramOp> &programs) -> std::unique_ptr<cpu::CpuCode> {
+                       if (programs.empty())
+                         return nullptr;
+                       std::string before = textOf(programs.front());
+                       mlir::FailureOr<cpu::CpuCode> code = cpu::compileForCpu(programs, {isa});
+                       if (textOf(programs.front()) != before)
+                         throw std::runtime_error("compilation changed its input");
+                       if (mlir::failed(code))
+                         return nullptr;
+                       return std::make_unique<cpu::CpuCode>(std::move(*code));
+                     });
 }
 
 std::string test::emitLLVMText(const std::string &program, const std::string &isa) {
@@ -99,7 +110,8 @@ test::CompiledBody::CompiledBody(const std::string &text, const std::string &isa
   scratchBytes = at == std::string::npos ? 0 : std::atoll(text.c_str() + at + strlen(") private "));
 }
 
-void test::CompiledBody::run(std::vector<void *> buffers, std::vector<int64_t> indices, std::vector<int64_t> integers) const {
+void test::CompiledBody::run(std::vector<void *> buffers, std::vector<int64_t> indices,
+                             std::vector<int64_t> integers) const {
   indices.resize(program::kMaxGridRank);
   void *scratch = std::aligned_alloc(64, (scratchBytes + 127) / 64 * 64);
   std::memset(scratch, 0xff, (scratchBytes + 127) / 64 * 64);

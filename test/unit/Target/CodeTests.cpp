@@ -54,25 +54,87 @@ TEST(Code, equalInputsGiveEqualBytes) {
   }
 }
 
-TEST(Code, exportsBodiesAloneAndNeedsNothing) {
-  std::string errors;
-  auto code = compileText(designExample(), "host", errors);
-  ASSERT_TRUE(code) << errors;
-  llvm::StringRef image(code->sharedObject.data(), code->sharedObject.size());
+/// Names that the image defines; expects none that it needs.
+static std::vector<std::string> exportsOf(const cpu::CpuCode &code, unsigned machine) {
+  llvm::StringRef image(code.sharedObject.data(), code.sharedObject.size());
   auto object = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(image, "code"));
-  ASSERT_TRUE(static_cast<bool>(object)) << llvm::toString(object.takeError());
+  if (!object) {
+    ADD_FAILURE() << llvm::toString(object.takeError());
+    return {};
+  }
   std::vector<std::string> defined;
-  auto *elf = llvm::cast<llvm::object::ELFObjectFileBase>(object->get());
+  auto *elf = llvm::cast<llvm::object::ELF64LEObjectFile>(object->get());
+  EXPECT_EQ(elf->getELFFile().getHeader().e_machine, machine);
   for (llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
     llvm::StringRef name = llvm::cantFail(symbol.getName());
     EXPECT_FALSE(llvm::cantFail(symbol.getFlags()) & llvm::object::SymbolRef::SF_Undefined) << name.str();
     defined.push_back(name.str());
   }
-  EXPECT_THAT(defined, testing::UnorderedElementsAreArray(code->symbols));
-  auto entries = llvm::cantFail(llvm::cast<llvm::object::ELF64LEObjectFile>(elf)->getELFFile().dynamicEntries());
+  auto entries = llvm::cantFail(elf->getELFFile().dynamicEntries());
   EXPECT_FALSE(entries.empty());
   for (const auto &entry : entries)
     EXPECT_NE(entry.getTag(), llvm::ELF::DT_NEEDED);
+  return defined;
+}
+
+TEST(Code, exportsBodiesAloneAndNeedsNothing) {
+  std::string errors;
+  auto code = compileText(designExample(), "host", errors);
+  ASSERT_TRUE(code) << errors;
+  EXPECT_THAT(exportsOf(*code, llvm::ELF::EM_X86_64), testing::UnorderedElementsAreArray(code->symbols));
+}
+
+/// A body with every function, on scalars and vectors.
+static std::string bodyOfFunctions() {
+  std::string text =
+      "(%i: index, %x: memref<19xf32>, %h: memref<19xf16>, %y: memref<19xbf16>) {\ntile.map [affine_map<(n) -> "
+      "(n)>, affine_map<(n) -> (n)>] ins(%x, %h : memref<19xf32>, memref<19xf16>) outs(%y : memref<19xbf16>) "
+      "{\n^bb0(%v0: f32, %g: f16):\n%v1 = arith.extf %g : f16 to f32\n";
+  int last = 1;
+  for (const char *name : {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "tanh", "erf", "sin", "cos", "sqrt",
+                           "rsqrt", "floor", "ceil", "trunc", "round", "roundeven", "absf"}) {
+    text += "%v" + std::to_string(last + 1) + " = math." + name + " %v" + std::to_string(last) + " : f32\n";
+    ++last;
+  }
+  std::string result = "%v" + std::to_string(last);
+  return text + "%p = math.powf %v0, " + result +
+         " : f32\n%q = math.fma %p, %v0, %v1 : f32\n%m = arith.maximumf %q, %v0 : f32\n"
+         "%r = arith.truncf %m : f32 to bf16\ntile.yield %r : bf16\n}\n}";
+}
+
+TEST(Code, everyLevelNeedsNoLibrary) {
+  for (const char *isa : {"generic", "avx2", "avx512", "avx512bf16", "aarch64"}) {
+    std::string errors;
+    auto code = compileText(programOf(bodyOfFunctions()), isa, errors);
+    ASSERT_TRUE(code) << errors;
+    unsigned machine = std::string(isa) == "aarch64" ? llvm::ELF::EM_AARCH64 : llvm::ELF::EM_X86_64;
+    EXPECT_THAT(exportsOf(*code, machine), testing::ElementsAre("t__b")) << isa;
+  }
+}
+
+TEST(Code, llvmText) {
+  std::string text = emitLLVMText(designExample(), "avx2");
+  EXPECT_THAT(text, testing::HasSubstr("define void @decode__gemv_16(ptr"));
+  EXPECT_THAT(text, testing::HasSubstr("\"target-cpu\"=\"x86-64-v3\""));
+  EXPECT_THAT(text, testing::HasSubstr("<8 x float>"));
+  EXPECT_EQ(text, emitLLVMText(designExample(), "avx2"));
+}
+
+TEST(Code, programWithoutBodies) {
+  std::string errors;
+  auto code = compileText("task.program @t target(#task.cpu<\"generic\">) {\n}\n", "", errors);
+  ASSERT_TRUE(code) << errors;
+  EXPECT_TRUE(code->symbols.empty());
+}
+
+TEST(Code, unsupportedOperationIsNamed) {
+  std::string errors;
+  EXPECT_FALSE(
+      compileText(programOf("(%i: index, %x: memref<4xf32>) {\ntile.map [] outs(%x : memref<4xf32>) {\n"
+                            "%c = arith.constant 1.0 : f32\n%a = math.atan %c : f32\ntile.yield %a : f32\n}\n}"),
+                  "host", errors));
+  EXPECT_THAT(errors, testing::HasSubstr("'math.atan' op"));
+  EXPECT_THAT(errors, testing::HasSubstr("is not supported yet on the CPU"));
 }
 
 TEST(Code, levelOfTheProgramIsTheDefault) {

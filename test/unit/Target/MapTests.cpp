@@ -11,14 +11,18 @@ INSTANTIATE_TEST_SUITE_P(Isa, Map, testing::ValuesIn(runnableIsas()), [](const a
 TEST_P(Map, broadcastsAndConstants) {
   for (int64_t n : {1, 3, 7, 16, 43, 172}) {
     std::string x = memref({3, n}), b = memref({n}), r = memref({3, 1});
-    CompiledBody compiled("(%i: index, %x: " + x + ", %b: " + b + ", %r: " + r + ", %y: " + x + ") {\n" +
-                              "tile.map [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, 0)>]"
-                              " ins(%x, %b, %r : " + x + ", " + b + ", " + r + ") outs(%y : " + x + ") {\n"
-                              "^bb0(%x0: f32, %b0: f32, %r0: f32):\n%c = arith.constant 0.5 : f32\n%s = arith.addf %x0, %b0 : f32\n"
-                              "%t = arith.mulf %s, %r0 : f32\n%p = arith.cmpf ogt, %t, %c : f32\n"
-                              "%u = arith.select %p, %t, %c : f32\ntile.yield %u : f32\n}\n}",
-                          GetParam());
-    std::vector<float> xs = randomFloats(3 * n, 1), bs = randomFloats(n, 2), rs = randomFloats(3, 3), ys(3 * n, NAN), expected;
+    CompiledBody compiled(
+        "(%i: index, %x: " + x + ", %b: " + b + ", %r: " + r + ", %y: " + x + ") {\n" +
+            "tile.map [affine_map<(m, n) -> (m, n)>, affine_map<(m, n) -> (n)>, affine_map<(m, n) -> (m, 0)>]"
+            " ins(%x, %b, %r : " +
+            x + ", " + b + ", " + r + ") outs(%y : " + x +
+            ") {\n"
+            "^bb0(%x0: f32, %b0: f32, %r0: f32):\n%c = arith.constant 0.5 : f32\n%s = arith.addf %x0, %b0 : f32\n"
+            "%t = arith.mulf %s, %r0 : f32\n%p = arith.cmpf ogt, %t, %c : f32\n"
+            "%u = arith.select %p, %t, %c : f32\ntile.yield %u : f32\n}\n}",
+        GetParam());
+    std::vector<float> xs = randomFloats(3 * n, 1), bs = randomFloats(n, 2), rs = randomFloats(3, 3), ys(3 * n, NAN),
+                       expected;
     for (int64_t i = 0; i < 3; ++i)
       for (int64_t j = 0; j < n; ++j) {
         float t = (xs[i * n + j] + bs[j]) * rs[i];
@@ -33,9 +37,11 @@ TEST_P(Map, transposesAndStridedViews) {
   // Column 1 of pairs, transposed; the other column of the destination keeps its value.
   CompiledBody compiled(
       "(%i: index, %x: memref<5x7x2xf32>, %y: memref<7x5x2xf32>) {\n"
-      "%xs = memref.subview %x[0, 0, 1] [5, 7, 1] [1, 1, 1] : memref<5x7x2xf32> to memref<5x7xf32, strided<[14, 2], offset: "
+      "%xs = memref.subview %x[0, 0, 1] [5, 7, 1] [1, 1, 1] : memref<5x7x2xf32> to memref<5x7xf32, strided<[14, 2], "
+      "offset: "
       "1>>\n"
-      "%ys = memref.subview %y[0, 0, 1] [7, 5, 1] [1, 1, 1] : memref<7x5x2xf32> to memref<7x5xf32, strided<[10, 2], offset: "
+      "%ys = memref.subview %y[0, 0, 1] [7, 5, 1] [1, 1, 1] : memref<7x5x2xf32> to memref<7x5xf32, strided<[10, 2], "
+      "offset: "
       "1>>\n"
       "tile.map [affine_map<(m, n) -> (n, m)>] ins(%xs : memref<5x7xf32, strided<[14, 2], offset: 1>>) outs(%ys : "
       "memref<7x5xf32, strided<[10, 2], offset: 1>>) {\n^bb0(%a: f32):\ntile.yield %a : f32\n}\n}",
@@ -52,11 +58,14 @@ TEST_P(Map, reshapedOperands) {
   CompiledBody compiled(
       "(%i: index, %x: memref<2x12xf32>, %y: memref<2x12xf32>) {\n"
       "%xs = memref.expand_shape %x [[0], [1, 2]] output_shape [2, 3, 4] : memref<2x12xf32> into memref<2x3x4xf32>\n"
-      "%r = memref.subview %xs[1, 0, 0] [1, 3, 4] [1, 1, 1] : memref<2x3x4xf32> to memref<3x4xf32, strided<[4, 1], offset: "
+      "%r = memref.subview %xs[1, 0, 0] [1, 3, 4] [1, 1, 1] : memref<2x3x4xf32> to memref<3x4xf32, strided<[4, 1], "
+      "offset: "
       "12>>\n"
-      "%c = memref.collapse_shape %r [[0, 1]] : memref<3x4xf32, strided<[4, 1], offset: 12>> into memref<12xf32, strided<[1], "
+      "%c = memref.collapse_shape %r [[0, 1]] : memref<3x4xf32, strided<[4, 1], offset: 12>> into memref<12xf32, "
+      "strided<[1], "
       "offset: 12>>\n"
-      "tile.map [affine_map<(m, n) -> (n)>] ins(%c : memref<12xf32, strided<[1], offset: 12>>) outs(%y : memref<2x12xf32>) {\n"
+      "tile.map [affine_map<(m, n) -> (n)>] ins(%c : memref<12xf32, strided<[1], offset: 12>>) outs(%y : "
+      "memref<2x12xf32>) {\n"
       "^bb0(%a: f32):\ntile.yield %a : f32\n}\n}",
       GetParam());
   std::vector<float> x = randomFloats(24, 1), y(24), expected(x.begin() + 12, x.end());
@@ -66,10 +75,11 @@ TEST_P(Map, reshapedOperands) {
 }
 
 TEST_P(Map, comparisonsStoreBytes) {
-  CompiledBody compiled("(%i: index, %x: memref<43xf32>, %y: memref<43xi1>) {\n"
-                        "tile.map [affine_map<(n) -> (n)>] ins(%x : memref<43xf32>) outs(%y : memref<43xi1>) {\n^bb0(%a: f32):\n"
-                        "%c = arith.constant 0.0 : f32\n%b = arith.cmpf olt, %a, %c : f32\ntile.yield %b : i1\n}\n}",
-                        GetParam());
+  CompiledBody compiled(
+      "(%i: index, %x: memref<43xf32>, %y: memref<43xi1>) {\n"
+      "tile.map [affine_map<(n) -> (n)>] ins(%x : memref<43xf32>) outs(%y : memref<43xi1>) {\n^bb0(%a: f32):\n"
+      "%c = arith.constant 0.0 : f32\n%b = arith.cmpf olt, %a, %c : f32\ntile.yield %b : i1\n}\n}",
+      GetParam());
   std::vector<float> x = randomFloats(43, 1);
   std::vector<uint8_t> y(43, 0xee), expected;
   for (float value : x)
@@ -80,12 +90,13 @@ TEST_P(Map, comparisonsStoreBytes) {
 
 /// silu(x) * u, the heart of a decoder's feed-forward part, over hostile arguments too.
 TEST_P(Map, siluProduct) {
-  CompiledBody compiled("(%i: index, %x: memref<172xf32>, %u: memref<172xf32>, %y: memref<172xf32>) {\n"
-                        "tile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %u : memref<172xf32>, memref<172xf32>) "
-                        "outs(%y : memref<172xf32>) {\n^bb0(%a: f32, %b: f32):\n%one = arith.constant 1.0 : f32\n"
-                        "%n = arith.negf %a : f32\n%e = math.exp %n : f32\n%s = arith.addf %e, %one : f32\n"
-                        "%q = arith.divf %a, %s : f32\n%r = arith.mulf %q, %b : f32\ntile.yield %r : f32\n}\n}",
-                        GetParam());
+  CompiledBody compiled(
+      "(%i: index, %x: memref<172xf32>, %u: memref<172xf32>, %y: memref<172xf32>) {\n"
+      "tile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %u : memref<172xf32>, memref<172xf32>) "
+      "outs(%y : memref<172xf32>) {\n^bb0(%a: f32, %b: f32):\n%one = arith.constant 1.0 : f32\n"
+      "%n = arith.negf %a : f32\n%e = math.exp %n : f32\n%s = arith.addf %e, %one : f32\n"
+      "%q = arith.divf %a, %s : f32\n%r = arith.mulf %q, %b : f32\ntile.yield %r : f32\n}\n}",
+      GetParam());
   std::vector<float> x = randomFloats(172, 1), u = randomFloats(172, 2), y(172);
   x[0] = 1000;
   x[1] = -1000;
@@ -106,10 +117,11 @@ TEST_P(Map, halfPrecisionRoundsEachOperation) {
   for (const char *element : {"bf16", "f16"}) {
     std::string type = memref({43}, element), f = element;
     CompiledBody compiled("(%i: index, %x: " + type + ", %u: " + type + ", %y: " + type + ") {\n" +
-                              "tile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %u : " + type + ", " + type +
-                              ") outs(%y : " + type + ") {\n^bb0(%a: " + f + ", %b: " + f + "):\n%s = arith.mulf %a, %b : " + f +
-                              "\n%t = arith.addf %s, %a : " + f + "\n%p = arith.cmpf olt, %t, %b : " + f +
-                              "\n%r = arith.select %p, %t, %b : " + f + "\ntile.yield %r : " + f + "\n}\n}",
+                              "tile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %u : " + type + ", " +
+                              type + ") outs(%y : " + type + ") {\n^bb0(%a: " + f + ", %b: " + f +
+                              "):\n%s = arith.mulf %a, %b : " + f + "\n%t = arith.addf %s, %a : " + f +
+                              "\n%p = arith.cmpf olt, %t, %b : " + f + "\n%r = arith.select %p, %t, %b : " + f +
+                              "\ntile.yield %r : " + f + "\n}\n}",
                           GetParam());
     std::vector<uint16_t> x, u, y(43), expected;
     for (float value : randomFloats(43, 1))
@@ -133,8 +145,9 @@ TEST_P(Map, halfConversions) {
   for (std::string element : {"bf16", "f16"}) {
     auto convert = [&](const char *op, const std::string &from, const std::string &to) {
       std::string in = memref({65536}, from), out = memref({65536}, to);
-      return CompiledBody("(%i: index, %x: " + in + ", %y: " + out + ") {\ntile.map [affine_map<(n) -> (n)>] ins(%x : " + in +
-                              ") outs(%y : " + out + ") {\n^bb0(%a: " + from + "):\n%b = " + op + " %a : " + from + " to " + to +
+      return CompiledBody("(%i: index, %x: " + in + ", %y: " + out +
+                              ") {\ntile.map [affine_map<(n) -> (n)>] ins(%x : " + in + ") outs(%y : " + out +
+                              ") {\n^bb0(%a: " + from + "):\n%b = " + op + " %a : " + from + " to " + to +
                               "\ntile.yield %b : " + to + "\n}\n}",
                           GetParam());
     };

@@ -32,7 +32,9 @@ static double ulps(float actual, double expected) {
     return std::isnan(expected) && std::isnan(actual) ? 0 : INFINITY;
   float nearest = static_cast<float>(expected);
   if (std::isinf(nearest) || std::isinf(actual))
-    return actual == nearest ? 0 : std::nextafter(actual, INFINITY) == nearest || std::nextafter(actual, -INFINITY) == nearest ? 1 : INFINITY;
+    return actual == nearest                                                                             ? 0
+           : std::nextafter(actual, INFINITY) == nearest || std::nextafter(actual, -INFINITY) == nearest ? 1
+                                                                                                         : INFINITY;
   int exponent;
   std::frexp(nearest, &exponent);
   double unit = std::ldexp(1.0, std::max(exponent - 24, -149));
@@ -40,7 +42,8 @@ static double ulps(float actual, double expected) {
 }
 
 /// The largest error of `op` over every `step`-th float with bits in [begin, end] of both signs.
-static double worst(const CompiledBody &body, double (*reference)(double), uint64_t begin, uint64_t end, uint64_t step) {
+static double worst(const CompiledBody &body, double (*reference)(double), uint64_t begin, uint64_t end,
+                    uint64_t step) {
   std::vector<float> x(kBlock), y(kBlock);
   double largest = 0;
   float where = 0;
@@ -79,10 +82,11 @@ struct Function {
 
 TEST_P(Math, functionsOverAllFloats) {
   const Function functions[] = {
-      {"math.exp", std::exp, 1.0},     {"math.exp2", std::exp2, 1.1}, {"math.expm1", std::expm1, 1.5},
-      {"math.log", std::log, 0.8},     {"math.log2", std::log2, 2.0}, {"math.log10", std::log10, 1.7},
-      {"math.log1p", std::log1p, 1.6}, {"math.tanh", std::tanh, 1.3}, {"math.erf", std::erf, 1.2},
-      {"math.rsqrt", [](double x) { return 1 / std::sqrt(x); }, 1.5},
+      {"math.exp", std::exp, 1.0},     {"math.exp2", std::exp2, 1.1},
+      {"math.expm1", std::expm1, 1.5}, {"math.log", std::log, 0.8},
+      {"math.log2", std::log2, 2.0},   {"math.log10", std::log10, 1.7},
+      {"math.log1p", std::log1p, 1.6}, {"math.tanh", std::tanh, 1.3},
+      {"math.erf", std::erf, 1.2},     {"math.rsqrt", [](double x) { return 1 / std::sqrt(x); }, 1.5},
   };
   for (const Function &function : functions) {
     SCOPED_TRACE(function.op);
@@ -138,11 +142,13 @@ TEST_P(Math, roundingToIntegers) {
 TEST_P(Math, powers) {
   std::string type = "memref<" + std::to_string(kBlock) + "xf32>";
   CompiledBody body("(%i: index, %x: " + type + ", %p: " + type + ", %y: " + type +
-                        ") {\ntile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %p : " + type + ", " + type +
-                        ") outs(%y : " + type + ") {\n^bb0(%a: f32, %b: f32):\n%c = math.powf %a, %b : f32\ntile.yield %c : f32\n}\n}",
+                        ") {\ntile.map [affine_map<(n) -> (n)>, affine_map<(n) -> (n)>] ins(%x, %p : " + type + ", " +
+                        type + ") outs(%y : " + type +
+                        ") {\n^bb0(%a: f32, %b: f32):\n%c = math.powf %a, %b : f32\ntile.yield %c : f32\n}\n}",
                     GetParam());
   std::vector<float> x(kBlock), p(kBlock), y(kBlock);
-  const float corners[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, -0.5f, 2.0f, -2.0f, 3.0f, -3.0f, 1e-40f, 1e38f, INFINITY, -INFINITY, NAN, 16777217.0f};
+  const float corners[] = {0.0f, -0.0f, 1.0f,   -1.0f, 0.5f,     -0.5f,     2.0f, -2.0f,
+                           3.0f, -3.0f, 1e-40f, 1e38f, INFINITY, -INFINITY, NAN,  16777217.0f};
   std::mt19937 engine(11);
   for (int64_t i = 0; i < kBlock; ++i) {
     x[i] = fromBits(static_cast<uint32_t>(engine()));

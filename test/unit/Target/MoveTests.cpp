@@ -11,8 +11,8 @@ INSTANTIATE_TEST_SUITE_P(Isa, Move, testing::ValuesIn(runnableIsas()), [](const 
 TEST_P(Move, gatherClamps) {
   for (int64_t n : {1, 7, 43}) {
     std::string table = memref({10, n}), y = memref({2, 3, n});
-    CompiledBody body("(%i: index, %t: " + table + ", %x: memref<2x3xi32>, %y: " + y + ") {\ntile.gather ins(%t, %x : " + table +
-                          ", memref<2x3xi32>) outs(%y : " + y + ")\n}",
+    CompiledBody body("(%i: index, %t: " + table + ", %x: memref<2x3xi32>, %y: " + y +
+                          ") {\ntile.gather ins(%t, %x : " + table + ", memref<2x3xi32>) outs(%y : " + y + ")\n}",
                       GetParam());
     std::vector<float> t = randomFloats(10 * n, 1), result(6 * n, NAN), expected;
     std::vector<int32_t> x = {3, 9, 0, -1, 10, 2147483647};
@@ -73,8 +73,8 @@ public:
 
 TEST_P(Move, scatterWritesCountedRowsInsideThePage) {
   std::string source = "memref<2x4x2x5xf32>", page = "memref<1x2x2x2x6x5xf32>";
-  CompiledBody body("(%i: index, %k: " + source + ", %v: " + source + ", %s: memref<2xi32>, %n: memref<2xi32>, %p: " + page +
-                        ") {\ntile.scatter ins(%k, %v : " + source + ", " + source +
+  CompiledBody body("(%i: index, %k: " + source + ", %v: " + source + ", %s: memref<2xi32>, %n: memref<2xi32>, %p: " +
+                        page + ") {\ntile.scatter ins(%k, %v : " + source + ", " + source +
                         ") start(%s : memref<2xi32>) count(%n : memref<2xi32>) outs(%p : " + page + ")\n}",
                     GetParam());
   Scatter scatter;

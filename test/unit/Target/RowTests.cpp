@@ -19,8 +19,8 @@ static CompiledBody rowBody(const std::string &kind, int64_t n, int weights, con
     names += ", %w" + std::to_string(i);
     types += ", " + w;
   }
-  return CompiledBody("(%i: index, %x: " + x + arguments + ", %y: " + x + ") {\ntile.row " + kind + " eps 1.0e-5 ins(" + names +
-                          " : " + types + ") outs(%y : " + x + ")\n}",
+  return CompiledBody("(%i: index, %x: " + x + arguments + ", %y: " + x + ") {\ntile.row " + kind + " eps 1.0e-5 ins(" +
+                          names + " : " + types + ") outs(%y : " + x + ")\n}",
                       isa);
 }
 
@@ -46,7 +46,8 @@ TEST_P(Row, rmsNorm) {
 TEST_P(Row, layerNorm) {
   for (int64_t n : {1, 3, 7, 43, 172})
     for (int weights : {1, 2}) {
-      std::vector<float> x = randomFloats(kRows * n, 1), w = randomFloats(n, 2), b = randomFloats(n, 3), y(kRows * n, NAN);
+      std::vector<float> x = randomFloats(kRows * n, 1), w = randomFloats(n, 2), b = randomFloats(n, 3),
+                         y(kRows * n, NAN);
       // Far from zero: the variance about the mean keeps its digits.
       for (float &value : x)
         value += 100;
@@ -60,7 +61,8 @@ TEST_P(Row, layerNorm) {
           for (int64_t j = 0; j < n; ++j)
             squares += (x[i * n + j] - sum / n) * (x[i * n + j] - sum / n);
           for (int64_t j = 0; j < n; ++j)
-            result.push_back((x[i * n + j] - sum / n) / std::sqrt(squares / n + T(kEps)) * w[j] + (weights == 2 ? b[j] : 0));
+            result.push_back((x[i * n + j] - sum / n) / std::sqrt(squares / n + T(kEps)) * w[j] +
+                             (weights == 2 ? b[j] : 0));
         }
         return result;
       };
@@ -130,11 +132,12 @@ TEST_P(Row, halfPrecisionSoftmax) {
 
 TEST_P(Row, stridedRows) {
   // Rows are columns of a [43, 2] matrix.
-  CompiledBody body("(%i: index, %x: memref<43x2xf32>, %w: memref<43xf32>, %y: memref<43xf32>) {\n"
-                    "%c = memref.subview %x[0, 1] [43, 1] [1, 1] : memref<43x2xf32> to memref<43xf32, strided<[2], offset: 1>>\n"
-                    "tile.row rms_norm eps 1.0e-5 ins(%c, %w : memref<43xf32, strided<[2], offset: 1>>, memref<43xf32>) "
-                    "outs(%y : memref<43xf32>)\n}",
-                    GetParam());
+  CompiledBody body(
+      "(%i: index, %x: memref<43x2xf32>, %w: memref<43xf32>, %y: memref<43xf32>) {\n"
+      "%c = memref.subview %x[0, 1] [43, 1] [1, 1] : memref<43x2xf32> to memref<43xf32, strided<[2], offset: 1>>\n"
+      "tile.row rms_norm eps 1.0e-5 ins(%c, %w : memref<43xf32, strided<[2], offset: 1>>, memref<43xf32>) "
+      "outs(%y : memref<43xf32>)\n}",
+      GetParam());
   std::vector<float> x = randomFloats(86, 1), w = randomFloats(43, 2), y(43);
   double squares = 0;
   for (int64_t j = 0; j < 43; ++j)
@@ -153,8 +156,8 @@ TEST_P(Row, rope) {
     for (bool interleaved : {false, true}) {
       std::string x = memref({b, c, h, d}), table = memref({positions, r / 2}), p = memref({b, c}, "i32");
       CompiledBody body("(%i: index, %x: " + x + ", %c: " + table + ", %s: " + table + ", %p: " + p + ", %y: " + x +
-                            ") {\ntile.rope " + (interleaved ? "interleaved " : "") + "ins(%x, %c, %s, %p : " + x + ", " + table +
-                            ", " + table + ", " + p + ") outs(%y : " + x + ")\n}",
+                            ") {\ntile.rope " + (interleaved ? "interleaved " : "") + "ins(%x, %c, %s, %p : " + x +
+                            ", " + table + ", " + table + ", " + p + ") outs(%y : " + x + ")\n}",
                         GetParam());
       std::vector<float> xs = randomFloats(b * c * h * d, 1), cosine = randomFloats(positions * r / 2, 2),
                          sine = randomFloats(positions * r / 2, 3), ys(xs.size(), NAN);
