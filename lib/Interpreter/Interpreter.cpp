@@ -100,8 +100,13 @@ FailureOr<Array> Interpreter::param(Operation *user, StringRef name, ShapedType 
       return failure();
     params[name] = *fitted;
   }
-  if (type.getShape() == declared.getShape())
-    return params[name];
+  // Without a declaration the first use has settled what the parameter is.
+  const Array &logical = params[name];
+  if (elementOf(type.getElementType()) != logical.element())
+    return emitError(user->getLoc()) << "expects parameter '" << name << "' of element type " << type.getElementType()
+                                     << ", but it is " << toString(logical.element());
+  if (type.getShape() == logical.shape())
+    return logical;
   PanelsAttr panels = panelsOf(declared);
   if (!panels || ArrayRef<int64_t>(panels.storedShape(declared.getShape())) != type.getShape())
     return emitError(user->getLoc()) << "expects parameter '" << name << "' of shape " << shapeText(type.getShape())

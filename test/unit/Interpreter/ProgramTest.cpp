@@ -291,4 +291,23 @@ TEST_F(ProgramTest, DeclaredPanelsArePackedForStoredBuffers) {
   EXPECT_EQ(run(text, {}, {}, "logical", params)["result0"].floats(), rowMajor);
 }
 
+TEST_F(ProgramTest, UsesOfAParameterMustAgree) {
+  for (auto [second, expected] :
+       {std::pair("memref<2xf32>", "expects parameter 'w' of shape [2]"),
+        std::pair("memref<4xi32>", "expects parameter 'w' of element type 'i32', but it is f32")}) {
+    std::string text = R"(
+      task.program @main target(#task.cpu<"generic">) {
+        task.buffer @a : memref<4xf32> param "w"
+        task.buffer @b : )" +
+                       std::string(second) + R"( param "w"
+      })";
+    auto module = parse(text);
+    ASSERT_TRUE(module) << messages;
+    Interpreter interpreter(*module, {}, [](llvm::StringRef) { return std::optional(floats({4}, {1, 2, 3, 4})); });
+    EXPECT_TRUE(mlir::failed(interpreter.run("main", {})));
+    EXPECT_NE(messages.find(expected), std::string::npos) << messages;
+    messages.clear();
+  }
+}
+
 } // namespace
