@@ -250,8 +250,9 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
   /// The bias as a tensor of rank 4 with extents of 1 where it does not differ.
   Value biasOf(OpBuilder &b, Location loc, const Bias &bias, ArrayRef<int64_t> space, Type element) {
     auto dims = llvm::to_vector(llvm::seq<int64_t>(0, space.size()));
-    // Hiding by a finite number that is put in a score's place is no addition.
-    if (!bias.mask.additive && bias.mask.hiddenValue != -INFINITY && !(finiteMasks && bias.mask.hiddenValue <= kHidden))
+    // Putting a finite number in a score's place is no addition, unless it is so low that the score does not matter.
+    double hidden = bias.mask.hiddenValue;
+    if (!bias.mask.additive && !(hidden == -INFINITY || (finiteMasks && hidden <= kHidden)))
       return {};
     Value value = materialize(b, loc, bias.mask.term, dims, space);
     if (!value)
@@ -261,9 +262,9 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
       return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getFloatAttr(element, number)));
     };
     if (!bias.mask.additive) {
-      Value shown = splat(0), hidden = splat(-INFINITY);
-      value =
-          arith::SelectOp::create(b, loc, value, bias.mask.shown ? shown : hidden, bias.mask.shown ? hidden : shown);
+      Value whenShown = splat(0), whenHidden = splat(hidden);
+      value = arith::SelectOp::create(b, loc, value, bias.mask.shown ? whenShown : whenHidden,
+                                      bias.mask.shown ? whenHidden : whenShown);
     } else if (bias.factor != 1) {
       value = arith::MulFOp::create(b, loc, value, splat(bias.factor));
     }

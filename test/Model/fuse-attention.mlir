@@ -188,3 +188,23 @@ func.func @split_scale(%q: tensor<1x4x2x8xf32>, %k: tensor<1x2x3x8xf32>) -> tens
   %o = ingot.dot %p, %k2 batch [0, 1] x [0, 1] contract [3] x [2] : (tensor<1x4x2x3xf32>, tensor<1x4x3x8xf32>) -> tensor<1x4x2x8xf32>
   return %o : tensor<1x4x2x8xf32>
 }
+
+// -----
+
+// A finite number put in the place of scores stays that number: a row that it hides entirely has no NaN.
+// CHECK-LABEL: func @select_finite
+// CHECK-DAG: %[[H:.*]] = arith.constant dense<-1.000000e+09> : tensor<2x3xf32>
+// CHECK-DAG: %[[Z:.*]] = arith.constant dense<0.000000e+00> : tensor<2x3xf32>
+// CHECK: arith.select %arg2, %[[H]], %[[Z]]
+// CHECK: ingot.attention %{{[^:]*}} bias
+// EXACT-LABEL: func @select_finite
+// EXACT-NOT: ingot.attention
+// EXACT: ingot.softmax
+func.func @select_finite(%q: tensor<2x8xf32>, %k: tensor<3x8xf32>, %m: tensor<2x3xi1>) -> tensor<2x8xf32> {
+  %low = arith.constant dense<-1.0e9> : tensor<2x3xf32>
+  %s = ingot.dot %q, %k contract [1] x [1] : (tensor<2x8xf32>, tensor<3x8xf32>) -> tensor<2x3xf32>
+  %t = arith.select %m, %low, %s : tensor<2x3xi1>, tensor<2x3xf32>
+  %p = ingot.softmax %t : tensor<2x3xf32>
+  %o = ingot.dot %p, %k contract [1] x [0] : (tensor<2x3xf32>, tensor<3x8xf32>) -> tensor<2x8xf32>
+  return %o : tensor<2x8xf32>
+}

@@ -1,7 +1,7 @@
 // RUN: ingot-opt %s --pass-pipeline='builtin.module(ingot-kv-in-place,ingot-simplify,cse)' --split-input-file | FileCheck %s
 
 // Two entries of one model share one state. 4 positions of cache.
-// CHECK: ingot.state @kv init 0.000000e+00 : tensor<1x2x1x1x4x8xf32>
+// CHECK: ingot.state @kv init 0.000000e+00 {ingot.from = ["past_key_values.0.key", "past_key_values.0.value", "present.0.key", "present.0.value"]} : tensor<1x2x1x1x4x8xf32>
 // CHECK-NOT: ingot.state
 // CHECK-LABEL: func @decode
 // CHECK-SAME: %[[T:arg[0-9]+]]: tensor<1x1xi32> {ingot.input = "tokens", ingot.role = "tokens"}
