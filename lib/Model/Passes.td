@@ -5,9 +5,10 @@ def Simplify : Pass<"ingot-simplify", "::mlir::ModuleOp"> {
   let summary = "fold constants and remove what changes nothing";
   let description = [{
     Canonicalises, with these additions: operations on constants are computed (by the interpreter's definition of each
-    operation, rounded to its type) if the result has at most `max-bytes` bytes; pairs of transposes and of
-    broadcasts merge; a broadcast takes over the unit dimensions that a reshape adds; a contraction takes over a transpose
-    of its result; slices move up through pointwise operations and concatenations; `gather` looks through widened indices. Numbers stay what they are to the bit: `x * 1` and `x + (-0)` vanish, `x + 0` does not, because it turns -0
+    operation, rounded to its type) if the result has at most `max-bytes` bytes; pairs of transposes and of broadcasts
+    merge; a broadcast takes over the unit dimensions that a reshape adds; a contraction takes over a transpose of its
+    result; slices move up through pointwise operations and concatenations; `gather` looks through widened indices.
+    Numbers stay what they are to the bit: `x * 1` and `x + (-0)` vanish, `x + 0` does not, because it turns -0
     into 0.
 
     ```mlir
@@ -57,8 +58,8 @@ def FuseAttention : InterfacePass<"ingot-fuse-attention", "::mlir::FunctionOpInt
     A mask that is known at compile time and shows row c of C rows the first S - C + c + 1 of S keys is `causal`; one
     that shows everything vanishes; every other becomes a `bias`.
 
-    A mask hides with -inf. Exporters also hide with large finite numbers; with `finite-masks` numbers <= -10000 hide too.
-    That is exact in float32 as long as the scores of a row differ by less than 9,800, since exp(-104) is 0. A mask that
+    A mask hides with -inf. Exporters also hide with large finite numbers; with `finite-masks` numbers <= -10000 hide
+    too. That is exact in float32 as long as the scores of a row differ by less than 9,800, since exp(-104) is 0. A mask that
     hides whole rows is never `causal`; as a bias it keeps its finite number, so that such rows stay free of NaN.
 
     ```mlir
