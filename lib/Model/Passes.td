@@ -59,8 +59,8 @@ def FuseAttention : InterfacePass<"ingot-fuse-attention", "::mlir::FunctionOpInt
     that shows everything vanishes; every other becomes a `bias`.
 
     A mask hides with -inf. Exporters also hide with large finite numbers; with `finite-masks` numbers <= -10000 hide
-    too. That is exact in float32 as long as the scores of a row differ by less than 9,800, since exp(-104) is 0. A mask that
-    hides whole rows is never `causal`; as a bias it keeps its finite number, so that such rows stay free of NaN.
+    too. That is exact in float32 as long as the scores of a row differ by less than 9,800, since exp(-104) is 0. A mask
+    that hides whole rows is never `causal`; as a bias it keeps its finite number, so that such rows stay free of NaN.
 
     ```mlir
     %s = ingot.dot %q, %k batch [0, 1] x [0, 1] contract [3] x [3]
