@@ -1,5 +1,6 @@
 // ingot run: one step of an entry on tensors from a file, from zero state.
 #include "Command.h"
+#include "Interpret.h"
 #include "Npz.h"
 #include "Support.h"
 
@@ -75,13 +76,7 @@ DLTensor toTensor(Array &array) {
   return tensor;
 }
 
-Status runEntry(const Options &options) {
-  Result<Running> running = start(options);
-  if (!running)
-    return running.status();
-  Result<const ManifestEntry *> entry = chooseEntry(running->manifest, options.entry);
-  if (!entry)
-    return entry.status();
+Result<std::map<std::string, Array>> readInputs(const Options &options, const ManifestEntry &entry) {
   std::map<std::string, Array> inputs;
   if (!options.inputs.empty()) {
     Result<std::map<std::string, Array>> read = readNpz(options.inputs);
@@ -89,21 +84,63 @@ Status runEntry(const Options &options) {
       return read.status();
     inputs = std::move(*read);
   }
-  INGOT_RETURN_IF_ERROR(checkInputs(**entry, inputs, options.inputs.empty() ? "no --inputs" : options.inputs));
+  INGOT_RETURN_IF_ERROR(checkInputs(entry, inputs, options.inputs.empty() ? "no --inputs" : options.inputs));
+  return inputs;
+}
+
+using Outputs = std::vector<std::pair<std::string, Array>>;
+
+Result<Outputs> runCompiled(const Running &running, const ManifestEntry &entry, std::map<std::string, Array> inputs) {
   std::vector<DLTensor> in, out;
-  for (const ManifestTensor &input : (*entry)->inputs)
+  for (const ManifestTensor &input : entry.inputs)
     in.push_back(toTensor(inputs[input.name]));
-  std::vector<std::pair<std::string, Array>> outputs;
-  for (const ManifestTensor &output : (*entry)->outputs)
+  Outputs outputs;
+  for (const ManifestTensor &output : entry.outputs)
     outputs.emplace_back(
         output.name, Array{output.dtype, output.shape,
                            std::string(runtime::checkedBytes(output.dtype, output.shape).value_or(0), '\0')});
   for (auto &[name, array] : outputs)
     out.push_back(toTensor(array));
-  INGOT_RETURN_IF_ERROR(fromC(ingot_run(running->session.get(), (*entry)->name.c_str(), in.data(), in.size(),
-                                        out.data(), out.size())));
-  return writeNpz(options.outputs, outputs);
+  INGOT_RETURN_IF_ERROR(
+      fromC(ingot_run(running.session.get(), entry.name.c_str(), in.data(), in.size(), out.data(), out.size())));
+  return outputs;
 }
+
+Status runEntry(const Options &options) {
+  Result<Running> running = start(options);
+  if (!running)
+    return running.status();
+  Result<const ManifestEntry *> entry = chooseEntry(running->manifest, options.entry);
+  if (!entry)
+    return entry.status();
+  Result<std::map<std::string, Array>> inputs = readInputs(options, **entry);
+  if (!inputs)
+    return inputs.status();
+  Result<Outputs> outputs = runCompiled(*running, **entry, std::move(*inputs));
+  return outputs ? writeNpz(options.outputs, *outputs) : outputs.status();
+}
+
+#ifdef INGOT_WITH_COMPILER
+Status runInterpreted(const Options &options) {
+  if (!options.params.empty())
+    return Status::unsupported("--params with --target interpreter is not supported yet");
+  Result<std::shared_ptr<runtime::Artifact>> artifact = runtime::Artifact::open(options.artifact);
+  if (!artifact)
+    return artifact.status();
+  Result<const ManifestEntry *> entry = chooseEntry((*artifact)->manifest(), options.entry);
+  if (!entry)
+    return entry.status();
+  Result<std::map<std::string, Array>> inputs = readInputs(options, **entry);
+  if (!inputs)
+    return inputs.status();
+  Result<std::map<std::string, Array>> outputs = interpretEntry(**artifact, **entry, *inputs, options.interleavingSeed);
+  return outputs ? writeNpz(options.outputs, {outputs->begin(), outputs->end()}) : outputs.status();
+}
+#else
+Status runInterpreted(const Options &) {
+  return Status::unsupported("target 'interpreter' is not supported in builds without the compiler");
+}
+#endif
 
 } // namespace
 
@@ -118,7 +155,7 @@ int runMain(int argc, char **argv) {
       ->type_name("FILE.npz");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  Status status = runEntry(options);
+  Status status = options.target == "interpreter" ? runInterpreted(options) : runEntry(options);
   return status.ok() ? 0 : fail(status);
 }
 
