@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 namespace ingot {
 #define GEN_PASS_DEF_BUFFERIZEKERNELS
@@ -24,6 +25,9 @@ struct BufferizeKernels : ingot::impl::BufferizeKernelsBase<BufferizeKernels> {
   void runOnOperation() override {
     for (auto func : getOperation().getOps<func::FuncOp>())
       markReadOnlyArguments(func);
+    SmallVector<tensor::EmptyOp> empties;
+    getOperation().walk([&](tensor::EmptyOp empty) { empties.push_back(empty); });
+    llvm::for_each(empties, ownTemporary);
     bufferization::OneShotBufferizationOptions options;
     options.bufferizeFunctionBoundaries = true;
     options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
@@ -40,6 +44,18 @@ private:
     for (unsigned i = 0; i < func.getNumArguments(); ++i) {
       bool state = static_cast<bool>(func.getArgAttr(i, IngotDialect::kState));
       func.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName, builder.getBoolAttr(state));
+    }
+  }
+
+  /// A task makes its temporaries itself. CSE unites them with equal `tensor.empty` outside, and for a grid of one task,
+  /// which is not parallel to upstream, bufferization would leave them there: shared memory that no launch declares.
+  static void ownTemporary(tensor::EmptyOp empty) {
+    for (OpOperand &use : llvm::make_early_inc_range(empty->getUses())) {
+      auto forall = use.getOwner()->getParentOfType<scf::ForallOp>();
+      if (!forall || forall->isAncestor(empty))
+        continue;
+      OpBuilder builder(use.getOwner());
+      use.set(builder.clone(*empty)->getResult(0));
     }
   }
 
