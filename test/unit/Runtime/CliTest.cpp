@@ -288,6 +288,28 @@ TEST_F(CliTest, InterruptLeavesNoFile) {
 
 // AddressSanitizer reserves terabytes of addresses and cannot start under a limit.
 #if !__has_feature(address_sanitizer)
+TEST_F(CliTest, CpuBelowTheLowestLevelIsRefused) {
+  if (std::system("command -v qemu-x86_64 > /dev/null") != 0)
+    GTEST_SKIP() << "qemu-x86_64 is not installed";
+  Synthetic decoder = makeDecoder();
+  std::string expected = "a" + bytesToText(decoderReference(decoder, {97}, 5)) + "\n";
+  writeArtifact(directory / "generic.ingot", decoder);
+  const char *nehalem = "qemu-x86_64 -cpu Nehalem ";
+  EXPECT_EQ(run("generate @/generic.ingot --prompt a --max-tokens 5 --workers 3", nehalem).out, expected);
+  decoder.manifest.targets[0].isa = "avx2";
+  for (runtime::ManifestEntry &entry : decoder.manifest.entries)
+    entry.program[0].first = "avx2";
+  for (program::Program &program : decoder.programs)
+    program.target = "cpu:avx2";
+  writeArtifact(directory / "avx2.ingot", decoder);
+  Outcome refused = run("generate @/avx2.ingot --prompt a", nehalem);
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_EQ(refused.err, "ingot: '" + (directory / "avx2.ingot") +
+                             "': this artifact needs avx2, but this cpu has only sse4.2\n");
+  EXPECT_EQ(run("generate @/avx2.ingot --prompt a --target cpu:avx2", nehalem).err,
+            "ingot: target 'cpu:avx2' needs avx2, but this cpu has only sse4.2\n");
+}
+
 TEST_F(CliTest, NoMemoryGivesAMessage) {
   writeArtifact(directory / "d.ingot", makeDecoder(int64_t(1) << 28)); // 4 GiB of KV cache
   Outcome outcome = run("generate @/d.ingot --prompt a", "ulimit -v 3000000; ");
