@@ -45,9 +45,7 @@ void removeCleanup(int &slot) {
 }
 
 extern "C" void removeUnfinishedFilesAndRaise(int signal) {
-  for (CleanupSlot &slot : cleanupSlots)
-    if (slot.used.load() == 2)
-      ::unlink(slot.path);
+  removeUnfinishedFiles();
   // The handler was reset when it was entered, so this ends the process with the right exit status.
   ::raise(signal);
 }
@@ -85,6 +83,12 @@ std::string temporaryName(const std::string &path) {
 }
 
 } // namespace
+
+void removeUnfinishedFiles() {
+  for (CleanupSlot &slot : cleanupSlots)
+    if (slot.used.load() == 2)
+      ::unlink(slot.path);
+}
 
 void removeUnfinishedFilesOnSignals() {
   struct sigaction action = {};

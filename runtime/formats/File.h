@@ -61,4 +61,7 @@ private:
 /// usual. For tools; a library must not take signals from its host.
 void removeUnfinishedFilesOnSignals();
 
+/// The same for a process that is about to end in another way. Takes no memory.
+void removeUnfinishedFiles();
+
 } // namespace ingot::runtime

@@ -5,9 +5,13 @@
 #include "ingot/Import/ONNX.h"
 #include "ingot/Target/CPU/Target.h"
 
+#include "runtime/formats/File.h"
+
 #include <CLI/CLI.hpp>
+#include "llvm/Support/ErrorHandling.h"
 
 #include <cstdio>
+#include <unistd.h>
 
 using namespace ingot;
 
@@ -90,6 +94,14 @@ void declare(CLI::App &app, Arguments &args) {
 int refuse(const std::string &message) {
   std::fprintf(stderr, "ingot compile: %s\n", message.c_str());
   return 1;
+}
+
+/// Where LLVM ends up without memory: by itself it would abort the process.
+void endWithoutMemory(void *, const char *, bool) {
+  static constexpr char kMessage[] = "ingot: out of memory\n";
+  runtime::removeUnfinishedFiles();
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1);
+  ::_exit(1);
 }
 
 /// Empty if every option asks for something that exists.
@@ -175,5 +187,6 @@ int tool::compileMain(int argc, char **argv) {
       args.options.externalParams = true;
     else
       args.options.params = params;
+  llvm::install_bad_alloc_error_handler(endWithoutMemory);
   return llvm::succeeded(compile(args.options)) ? 0 : 1;
 }

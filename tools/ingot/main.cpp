@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <iterator>
+#include <new>
 
 using namespace ingot::tool;
 
@@ -77,7 +78,10 @@ int main(int argc, char **argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return dispatch(argc, argv);
-  } catch (const std::exception &error) { // of the standard library: no memory
+  } catch (const std::bad_alloc &) {
+    std::fprintf(stderr, "ingot: out of memory\n");
+    return 1;
+  } catch (const std::exception &error) { // of the standard library
     std::fprintf(stderr, "ingot: %s\n", error.what());
     return 1;
   }
