@@ -85,11 +85,11 @@ class NumpyDecoder:
 class OnnxDecoder:
     """The same interface over ONNX Runtime's CPU provider."""
 
-    def __init__(self, model, config, optimize=True):
+    def __init__(self, model, config, optimize=True, threads=1):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
         options.log_severity_level = 3
         if not optimize:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -109,6 +109,8 @@ def _load():
         ("ingot_session_create", status, c_void_p, c_void_p, POINTER(SessionOptions), POINTER(c_void_p)),
         ("ingot_session_close", None, c_void_p),
         ("ingot_session_reset", status, c_void_p),
+        ("ingot_params_load", status, c_void_p, c_char_p),
+        ("ingot_params_save", status, c_void_p, c_char_p),
         ("ingot_session_memory", status, c_void_p, POINTER(Memory)),
         ("ingot_run", status, c_void_p, c_char_p, POINTER(Tensor), c_size_t, POINTER(Tensor), c_size_t),
         ("ingot_generate", status, c_void_p, POINTER(GenerateParams), TOKEN_CALLBACK, c_void_p),
@@ -195,6 +197,12 @@ class Session:
         check(library().ingot_session_memory(self.session, byref(memory)))
         return {use: getattr(memory, use) for use in Memory.USES}
 
+    def load_params(self, path):
+        check(library().ingot_params_load(self.session, str(path).encode()))
+
+    def save_params(self, path):
+        check(library().ingot_params_save(self.session, str(path).encode()))
+
     def run(self, entry, arrays):
         """Arrays in the order of the manifest; the outputs are views that the next run overwrites."""
         arrays = [np.ascontiguousarray(array) for array in arrays]
@@ -235,19 +243,33 @@ class Session:
 
     def generate(self, tokens, max_tokens, **options):
         """Returns (generated ids, the logits each was chosen from, finish reason)."""
-        prompt = (c_int32 * len(tokens))(*tokens)
         ids, logits = [], []
 
-        def on_token(_, token):
-            if token[0].id >= 0:
-                ids.append(token[0].id)
-                logits.append(np.ctypeslib.as_array(token[0].logits, (token[0].num_logits,)).copy())
+        def on_token(token):
+            ids.append(token.id)
+            logits.append(np.ctypeslib.as_array(token.logits, (token.num_logits,)).copy())
+
+        result = self._generate(tokens, max_tokens, on_token, **options)
+        assert result.generated_tokens == len(ids)
+        return ids, np.array(logits), FINISH[result.finish]
+
+    def decode_rate(self, tokens, count):
+        """Tokens per second of the runtime's own loop: `count` greedy tokens behind the first one after a prompt."""
+        result = self._generate(tokens, count + 1, None, ignore_eos=1)
+        assert result.generated_tokens == count + 1
+        return count / result.decode_seconds
+
+    def _generate(self, tokens, max_tokens, on_token, **options):
+        prompt = (c_int32 * len(tokens))(*tokens)
+
+        def callback(_, token):
+            if on_token and token[0].id >= 0:
+                on_token(token[0])
             return 0
 
         result = GenerateResult()
         params = GenerateParams(
             tokens=prompt, num_tokens=len(tokens), max_tokens=max_tokens, result=ctypes.pointer(result), **options
         )
-        check(library().ingot_generate(self.session, byref(params), TOKEN_CALLBACK(on_token), None))
-        assert result.generated_tokens == len(ids)
-        return ids, np.array(logits), FINISH[result.finish]
+        check(library().ingot_generate(self.session, byref(params), TOKEN_CALLBACK(callback), None))
+        return result

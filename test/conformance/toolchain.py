@@ -22,7 +22,8 @@ missing = [name for name in ("ingot", "ingot-opt", "ingot-translate", "ingot-int
 def tool(name, *arguments, timeout=300, **options):
     """Runs a tool; text in stdout and stderr."""
     command = [str(argument) for argument in (BIN / name, *arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
+    # A message may quote bytes of a damaged file.
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, **options)
 
 
 def ingot(*arguments, **options):
