@@ -21,9 +21,10 @@ struct VerifyProgram : ingot::impl::VerifyProgramBase<VerifyProgram> {
     if (failed(exported))
       return signalPassFailure();
     program::VerifyResult result = program::verify(*exported);
+    // At the location alone: the operation is the whole program, thousands of lines under a one-line message.
     for (const program::Violation &violation : result.violations)
-      getOperation().emitOpError() << "is not accepted (" << program::toString(violation.rule)
-                                   << "): " << violation.message;
+      emitError(getOperation().getLoc()) << "task program @" << getOperation().getSymName() << " is not accepted ("
+                                         << program::toString(violation.rule) << "): " << violation.message;
     if (!result.ok())
       signalPassFailure();
   }
