@@ -28,8 +28,8 @@ struct ExecutorOptions {
   std::vector<uint32_t> cpus; // worker i > 0 is bound to cpus[i % size]; empty: the system decides
 };
 
-/// A fixed set of workers that live as long as the executor. Worker 0 is the thread that calls `run`; it is not bound to
-/// a CPU. Workers spin briefly between jobs and then sleep. Workers run with the default floating-point environment
+/// A fixed set of workers that live as long as the executor. Worker 0 is the thread that calls `run`; it is not bound
+/// to a CPU. Workers spin briefly between jobs and then sleep. Workers run with the default floating-point environment
 /// and all signals blocked; the caller's environment is restored.
 class Executor {
 public:
@@ -53,10 +53,10 @@ private:
     Executor *executor;
     uint32_t number;
     pthread_t thread;
-    uint32_t jobs = 0;            // that it has been given
-    WorkerJob *job = nullptr;     // null tells it to end
-    uint32_t finishedTarget = 0;  // what `finished` is when all workers of this job are done
-    Counter started;              // jobs that it may begin
+    uint32_t jobs = 0;           // that it has been given
+    WorkerJob *job = nullptr;    // null tells it to end
+    uint32_t finishedTarget = 0; // what `finished` is when all workers of this job are done
+    Counter started;             // jobs that it may begin
   };
   explicit Executor(uint32_t count) : count(count) {}
   Status start(const std::vector<uint32_t> &cpus);

@@ -14,8 +14,8 @@
 
 namespace ingot::runtime {
 
-/// Memory of a step: one address per buffer of the program, and `privateStride` bytes (a multiple of 64) for each worker
-/// from `privateBase` (64-byte aligned) on.
+/// Memory of a step: one address per buffer of the program, and `privateStride` bytes (a multiple of 64) for each
+/// worker from `privateBase` (64-byte aligned) on.
 struct StepMemory {
   std::vector<std::byte *> buffers;
   std::byte *privateBase = nullptr;

@@ -52,8 +52,8 @@ Status checkInputs(const ManifestEntry &entry, const std::map<std::string, Array
   std::string expected;
   for (const ManifestTensor &input : entry.inputs)
     expected += (expected.empty() ? "" : ", ") + input.name + " " + typeText(input.dtype, input.shape);
-  return Status::invalidArgument("'" + path + "' does not fit entry '" + entry.name + "':" + problems + "\n  expected: " +
-                                 (expected.empty() ? "no inputs" : expected));
+  return Status::invalidArgument("'" + path + "' does not fit entry '" + entry.name + "':" + problems +
+                                 "\n  expected: " + (expected.empty() ? "no inputs" : expected));
 }
 
 /// DLPack's view of an array.
@@ -61,7 +61,7 @@ DLTensor toTensor(Array &array) {
   static constexpr struct {
     DType dtype;
     uint8_t code;
-  } kCodes[] = {{DType::i1, 6},         {DType::i8, kDLInt},    {DType::i32, kDLInt},   {DType::i64, kDLInt},
+  } kCodes[] = {{DType::i1, 6},         {DType::i8, kDLInt},      {DType::i32, kDLInt},   {DType::i64, kDLInt},
                 {DType::f16, kDLFloat}, {DType::bf16, kDLBfloat}, {DType::f32, kDLFloat}, {DType::f64, kDLFloat}};
   DLTensor tensor = {};
   tensor.data = array.data.data();
@@ -96,9 +96,9 @@ Result<Outputs> runCompiled(const Running &running, const ManifestEntry &entry, 
     in.push_back(toTensor(inputs[input.name]));
   Outputs outputs;
   for (const ManifestTensor &output : entry.outputs)
-    outputs.emplace_back(
-        output.name, Array{output.dtype, output.shape,
-                           std::string(runtime::checkedBytes(output.dtype, output.shape).value_or(0), '\0')});
+    outputs.emplace_back(output.name,
+                         Array{output.dtype, output.shape,
+                               std::string(runtime::checkedBytes(output.dtype, output.shape).value_or(0), '\0')});
   for (auto &[name, array] : outputs)
     out.push_back(toTensor(array));
   INGOT_RETURN_IF_ERROR(

@@ -79,8 +79,8 @@ TEST_F(CliTest, MissingAndForeignFiles) {
   EXPECT_EQ(run("inspect @/text").err,
             "ingot: '" + (directory / "text") + "': archive is broken: it has only 5 bytes\n");
   writeMembers(directory / "a.zip", {{"a", "b"}});
-  EXPECT_EQ(run("inspect @/a.zip").err, "ingot: '" + (directory / "a.zip") +
-                                            "': it is a zip file, but no artifact: it has no manifest.json\n");
+  EXPECT_EQ(run("inspect @/a.zip").err,
+            "ingot: '" + (directory / "a.zip") + "': it is a zip file, but no artifact: it has no manifest.json\n");
   EXPECT_EQ(run("inspect @").exit, 1);
 }
 
@@ -88,8 +88,8 @@ TEST_F(CliTest, GeneratesPromptAndText) {
   Synthetic decoder = makeDecoder();
   writeArtifact(directory / "d.ingot", decoder);
   std::vector<int32_t> expected = decoderReference(decoder, {'a', 'b', 'c', 'd', 'e', 'f'}, 10);
-  for (const char *more : {"", " --workers 1", " --workers 3", " --launch eager", " --decode-only", " --target cpu:generic",
-                           " --launch interleaved --interleaving-seed 7 --workers 2"}) {
+  for (const char *more : {"", " --workers 1", " --workers 3", " --launch eager", " --decode-only",
+                           " --target cpu:generic", " --launch interleaved --interleaving-seed 7 --workers 2"}) {
     Outcome outcome = run("generate @/d.ingot --prompt abcdef --max-tokens 10" + std::string(more));
     EXPECT_EQ(outcome.exit, 0) << outcome.err;
     EXPECT_EQ(outcome.out, "abcdef" + bytesToText(expected) + "\n") << more;
@@ -178,8 +178,9 @@ TEST_F(CliTest, RunsAnEntryOnArrays) {
   ASSERT_TRUE(tool::writeNpz(directory / "bad.npz", {{"x", wrong}, {"z", wrong}}));
   outcome = run("run @/m.ingot --inputs @/bad.npz --outputs @/out2.npz");
   EXPECT_EQ(outcome.exit, 1);
-  EXPECT_EQ(outcome.err, "ingot: '" + (directory / "bad.npz") + "' does not fit entry 'forward':\n"
-                         "  'x' expects f32[4,8], but got f64[2]\n  'z' is no input\n  expected: x f32[4,8]\n");
+  EXPECT_EQ(outcome.err, "ingot: '" + (directory / "bad.npz") +
+                             "' does not fit entry 'forward':\n"
+                             "  'x' expects f32[4,8], but got f64[2]\n  'z' is no input\n  expected: x f32[4,8]\n");
   EXPECT_FALSE(std::filesystem::exists(directory / "out2.npz"));
   EXPECT_EQ(run("run @/m.ingot --outputs @/out2.npz").exit, 1);
   EXPECT_EQ(run("run @/m.ingot --inputs @/none.npz --outputs @/out2.npz").exit, 1);
@@ -238,8 +239,8 @@ TEST_F(CliTest, InspectShowsAndVerifies) {
   writeArtifact(directory / "d.ingot", decoder);
   Outcome text = run("inspect @/d.ingot --memory --kernels");
   EXPECT_EQ(text.exit, 0) << text.err;
-  for (const char *expected : {"decoder", "16 bytes per token, 32 positions", "entry decode", "role logits", "test__append",
-                               "launches", "fallbacks", "of which KV"})
+  for (const char *expected : {"decoder", "16 bytes per token, 32 positions", "entry decode", "role logits",
+                               "test__append", "launches", "fallbacks", "of which KV"})
     EXPECT_NE(text.out.find(expected), std::string::npos) << expected << " in\n" << text.out;
   Outcome json = run("inspect @/d.ingot --memory --kernels --json");
   nlohmann::json parsed = nlohmann::json::parse(json.out);
@@ -259,7 +260,8 @@ TEST_F(CliTest, FailedWritesAreReported) {
   writeArtifact(directory / "m.ingot", mlp);
   writeArtifact(directory / "d.ingot", makeDecoder());
   ASSERT_TRUE(tool::writeNpz(directory / "in.npz", {{"x", {DType::f32, {4, 8}, std::string(128, '\0')}}}));
-  // A limit of 0 blocks stops every file from growing; standard output and error are files too, so look at the exit status.
+  // A limit of 0 blocks stops every file from growing; standard output and error are files too, so look at the exit
+  // status.
   Outcome limited = run("run @/m.ingot --inputs @/in.npz --outputs @/o.npz", "ulimit -f 0; ");
   EXPECT_EQ(limited.exit, 1);
   EXPECT_FALSE(std::filesystem::exists(directory / "o.npz"));
@@ -304,8 +306,8 @@ TEST_F(CliTest, CpuBelowTheLowestLevelIsRefused) {
   writeArtifact(directory / "avx2.ingot", decoder);
   Outcome refused = run("generate @/avx2.ingot --prompt a", nehalem);
   EXPECT_EQ(refused.exit, 1);
-  EXPECT_EQ(refused.err, "ingot: '" + (directory / "avx2.ingot") +
-                             "': this artifact needs avx2, but this cpu has only sse4.2\n");
+  EXPECT_EQ(refused.err,
+            "ingot: '" + (directory / "avx2.ingot") + "': this artifact needs avx2, but this cpu has only sse4.2\n");
   EXPECT_EQ(run("generate @/avx2.ingot --prompt a --target cpu:avx2", nehalem).err,
             "ingot: target 'cpu:avx2' needs avx2, but this cpu has only sse4.2\n");
 }
