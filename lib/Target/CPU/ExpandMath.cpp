@@ -1,6 +1,6 @@
 #include "ingot/Target/CPU/Passes.h"
 
-#include "lib/Target/CPU/HalfConversions.h"
+#include "lib/Target/CPU/Conversions.h"
 #include "lib/Target/CPU/MathFunctions.h"
 #include "lib/Target/CPU/ValueMath.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -181,6 +181,22 @@ static void computeInSinglePrecision(Operation *op) {
   result.replaceAllUsesExcept(rounded, rounded.getDefiningOp());
 }
 
+/// Conversions to integers, once: what they expand to contains one.
+static int64_t saturateConversions(Operation *root) {
+  SmallVector<Operation *> conversions;
+  root->walk([&](Operation *op) {
+    if (isa<arith::FPToSIOp, arith::FPToUIOp>(op))
+      conversions.push_back(op);
+  });
+  for (Operation *op : conversions) {
+    Emitter builder(op->getLoc(), op);
+    op->getResult(0).replaceAllUsesWith(
+        emitSaturatingConversion(builder, op->getOperand(0), elementOf(op), isa<arith::FPToSIOp>(op)));
+    op->erase();
+  }
+  return static_cast<int64_t>(conversions.size());
+}
+
 void ExpandMath::runOnOperation() {
   SmallVector<Operation *> narrow;
   getOperation()->walk([&](Operation *op) {
@@ -189,6 +205,7 @@ void ExpandMath::runOnOperation() {
   });
   for (Operation *op : narrow)
     computeInSinglePrecision(op);
+  numExpanded += saturateConversions(getOperation());
   // Expansions contain roundings and conversions, which may need expansion themselves.
   while (true) {
     FailureOr<bool> changed = expandOnce();

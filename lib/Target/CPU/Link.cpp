@@ -21,8 +21,9 @@ class TemporaryFolder {
 public:
   TemporaryFolder() { error = sys::fs::createUniqueDirectory("ingot-link", path); }
   ~TemporaryFolder() {
-    if (!error)
-      sys::fs::remove_directories(path);
+    // What cannot be removed is left to the system, which empties its folder for temporary files.
+    std::error_code ignored = error ? error : sys::fs::remove_directories(path);
+    (void)ignored;
   }
   std::string file(StringRef name) const {
     SmallString<128> result(path);

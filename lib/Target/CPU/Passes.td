@@ -172,7 +172,8 @@ def ExpandMath : Pass<"ingot-cpu-expand-math"> {
     Bodies call no library. Functions of float32 become polynomials (lib/Target/CPU/MathFunctions.h lists their
     errors); arithmetic on bfloat16 and float16 is done in float32 and rounded after each operation, as their
     definition says; conversions, rounding and fused multiply-add that the level has no instructions for become
-    integer and float arithmetic. Runs on scalars and vectors.
+    integer and float arithmetic; conversions of floats to integers saturate, and take NaN to 0. Runs on scalars and
+    vectors.
 
     ```mlir
     %y = math.rsqrt %x : vector<8xf32>

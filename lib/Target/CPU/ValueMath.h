@@ -1,4 +1,4 @@
-// Short names for arithmetic on scalars and vectors alike: the notation of MathFunctions.cpp and HalfConversions.cpp.
+// Short names for arithmetic on scalars and vectors alike: the notation of MathFunctions.cpp and Conversions.cpp.
 #pragma once
 
 #include "lib/Target/CPU/FlatView.h"

@@ -56,3 +56,16 @@ func.func @floor(%x: f32) -> f32 {
   %y = math.floor %x : f32
   return %y : f32
 }
+
+// Clamped before the conversion, NaN to 0, saturated after it.
+// CHECK-LABEL: func @to_integer
+// CHECK-SAME: %[[X:.*]]: f32
+// CHECK: arith.cmpf uno, %[[X]], %[[X]]
+// CHECK: %[[INTEGER:.*]] = arith.fptosi {{.*}} : f32 to i32
+// CHECK: %[[MOST:.*]] = arith.constant 2147483647 : i32
+// CHECK: %[[OVER:.*]] = arith.cmpf oge, %[[X]]
+// CHECK: arith.select %[[OVER]], %[[MOST]], %[[INTEGER]]
+func.func @to_integer(%x: f32) -> i32 {
+  %y = arith.fptosi %x : f32 to i32
+  return %y : i32
+}

@@ -181,3 +181,38 @@ TEST_P(Map, halfConversions) {
     }
   }
 }
+
+/// Conversions to integers saturate, and take NaN to 0.
+TEST_P(Map, floatToInteger) {
+  const std::vector<float> x = {0.0f,          -0.9f,         1.5f,          -1.5f,         127.9f, 128.0f,
+                                -128.9f,       -129.0f,       255.0f,        256.0f,        3e9f,   -3e9f,
+                                2147483520.0f, 2147483648.0f, 4294967040.0f, 4294967296.0f, 1e20f,  -1e20f,
+                                1e-40f,        INFINITY,      -INFINITY,     NAN,           5.0f};
+  int64_t n = static_cast<int64_t>(x.size());
+  auto check = [&](auto zero, const char *op, const std::string &type) {
+    using T = decltype(zero);
+    std::string in = memref({n}), out = memref({n}, type);
+    CompiledBody body("(%i: index, %x: " + in + ", %y: " + out + ") {\ntile.map [affine_map<(n) -> (n)>] ins(%x : " +
+                          in + ") outs(%y : " + out + ") {\n^bb0(%a: f32):\n%b = " + op + " %a : f32 to " + type +
+                          "\ntile.yield %b : " + type + "\n}\n}",
+                      GetParam());
+    std::vector<T> y(n, T(77));
+    std::vector<float> copy = x;
+    body.run({copy.data(), y.data()});
+    for (int64_t i = 0; i < n; ++i) {
+      T expected = 0;
+      if (x[i] >= std::ldexp(1.0, std::numeric_limits<T>::digits))
+        expected = std::numeric_limits<T>::max();
+      else if (x[i] < static_cast<double>(std::numeric_limits<T>::min()))
+        expected = std::numeric_limits<T>::min();
+      else if (!std::isnan(x[i]))
+        expected = static_cast<T>(x[i]);
+      EXPECT_EQ(y[i], expected) << op << " of " << x[i] << " to " << type;
+    }
+  };
+  check(int8_t(), "arith.fptosi", "i8");
+  check(int32_t(), "arith.fptosi", "i32");
+  check(int64_t(), "arith.fptosi", "i64");
+  check(uint8_t(), "arith.fptoui", "i8");
+  check(uint32_t(), "arith.fptoui", "i32");
+}

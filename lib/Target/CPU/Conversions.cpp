@@ -1,6 +1,8 @@
-#include "lib/Target/CPU/HalfConversions.h"
+#include "lib/Target/CPU/Conversions.h"
 
 #include "lib/Target/CPU/ValueMath.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace ingot;
@@ -56,4 +58,28 @@ Value cpu::emitTruncateF16(Emitter &builder, Value x) {
   Value quiet = m.ori(m.andi(m.shru(magnitude, m.i32(13)), m.i32(0x1ff)), m.i32(0x7e00));
   result = m.select(m.compare(I::ugt, magnitude, m.i32(0x7f800000)), quiet, result);
   return halfFromBits(m, m.ori(result, sign), builder.getF16Type());
+}
+
+Value cpu::emitSaturatingConversion(Emitter &builder, Value x, Type element, bool isSigned) {
+  ValueMath m(builder, x);
+  using F = ValueMath::F;
+  auto constant = [&](double value) { return floatConstant(builder, x.getType(), value); };
+  int width = static_cast<int>(element.getIntOrFloatBitWidth()), bits = isSigned ? width - 1 : width;
+  double limit = std::ldexp(1.0, bits), least = isSigned ? -limit : 0.0;
+  // The largest integer that fits, or the largest float below the limit where that is no float.
+  bool isDouble = getElementTypeOrSelf(x.getType()).isF64();
+  double below = isDouble ? std::nextafter(limit, 0.0) : std::nextafter(static_cast<float>(limit), 0.0f);
+  double most = bits <= (isDouble ? 53 : 24) ? limit - 1 : below;
+  Value clamped = m.select(m.compare(F::OGT, x, constant(least)), x, constant(least));
+  clamped = m.select(m.compare(F::OLT, clamped, constant(most)), clamped, constant(most));
+  clamped = m.select(m.isNaN(x), constant(0.0), clamped);
+  Type type = m.typeOf(element);
+  Value converted = isSigned ? arith::FPToSIOp::create(builder, type, clamped).getResult()
+                             : arith::FPToUIOp::create(builder, type, clamped).getResult();
+  APInt maximum = isSigned ? APInt::getSignedMaxValue(width) : APInt::getMaxValue(width);
+  TypedAttr attribute = builder.getIntegerAttr(element, maximum);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attribute = DenseElementsAttr::get(vector, Attribute(attribute));
+  Value saturated = arith::ConstantOp::create(builder, attribute);
+  return m.select(m.compare(F::OGE, x, constant(limit)), saturated, converted);
 }
