@@ -481,7 +481,9 @@ def test_interrupted_compile_leaves_nothing(tmp_path, small):
     interrupted = 0
     for delay in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8):
         command = [BIN / "ingot", "compile", small / "model.onnx", "-o", tmp_path / "out.ingot"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # Jobs in the background of a shell ignore SIGINT, and so would their children.
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
