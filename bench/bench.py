@@ -11,9 +11,6 @@ import json
 import os
 import pathlib
 import platform
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,10 +27,6 @@ def cpu_model():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor()
-
-
-def load():
-    return os.getloadavg()[0]
 
 
 def busy_share(seconds=1.0):
