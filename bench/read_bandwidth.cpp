@@ -1,5 +1,5 @@
-// read_bandwidth BYTES THREADS: how fast THREADS threads read BYTES bytes over and over, each its own part, in bytes per
-// second: the best of several rounds. What no decoder can beat that reads its weights once a token.
+// read_bandwidth BYTES THREADS: how fast THREADS threads read BYTES bytes over and over, each its own part, in bytes
+// per second: the best of several rounds. What no decoder can beat that reads its weights once a token.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

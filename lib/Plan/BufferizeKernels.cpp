@@ -47,8 +47,9 @@ private:
     }
   }
 
-  /// A task makes its temporaries itself. CSE unites them with equal `tensor.empty` outside, and for a grid of one task,
-  /// which is not parallel to upstream, bufferization would leave them there: shared memory that no launch declares.
+  /// A task makes its temporaries itself. CSE unites them with equal `tensor.empty` outside, and for a grid of one
+  /// task, which is not parallel to upstream, bufferization would leave them there: shared memory that no launch
+  /// declares.
   static void ownTemporary(tensor::EmptyOp empty) {
     for (OpOperand &use : llvm::make_early_inc_range(empty->getUses())) {
       auto forall = use.getOwner()->getParentOfType<scf::ForallOp>();

@@ -7,8 +7,8 @@
 
 #include "runtime/formats/File.h"
 
-#include <CLI/CLI.hpp>
 #include "llvm/Support/ErrorHandling.h"
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <unistd.h>

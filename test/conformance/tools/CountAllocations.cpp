@@ -52,8 +52,7 @@ static void check(ingot_status *status) {
 
 /// A tensor of the manifest with its memory; all dtypes of decoders have four bytes.
 struct Tensor {
-  explicit Tensor(const nlohmann::json &port)
-      : shape(port["shape"].get<std::vector<int64_t>>()) {
+  explicit Tensor(const nlohmann::json &port) : shape(port["shape"].get<std::vector<int64_t>>()) {
     size_t elements = 1;
     for (int64_t extent : shape)
       elements *= static_cast<size_t>(extent);
