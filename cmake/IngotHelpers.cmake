@@ -77,7 +77,7 @@ function(ingot_add_unit_test name)
     INGOT_SHARED_DATA_DIR="${CMAKE_SOURCE_DIR}/../shared/data")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test/unit)
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
+    set(ARG_TIMEOUT 900) # minutes, not seconds: continuous integration has two busy cores
   endif()
   # The area, the first folder below test/unit, is a label and a target (unit-<area>) that builds its tests.
   file(RELATIVE_PATH area ${CMAKE_SOURCE_DIR}/test/unit ${CMAKE_CURRENT_SOURCE_DIR})
