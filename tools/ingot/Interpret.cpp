@@ -38,7 +38,8 @@ Status failed(std::string messages) {
 
 } // namespace
 
-Result<std::map<std::string, Array>> interpretEntry(const runtime::Artifact &artifact, const runtime::ManifestEntry &entry,
+Result<std::map<std::string, Array>> interpretEntry(const runtime::Artifact &artifact,
+                                                    const runtime::ManifestEntry &entry,
                                                     const std::map<std::string, Array> &inputs, uint64_t seed) {
   std::string member = textMember(entry.program.front().second);
   const runtime::ZipReader::Member *text = artifact.archive().find(member);
