@@ -121,7 +121,7 @@ def test_cached_decode_equals_recompute(decoder, form):
         cached = session.decode(inputs)
     recomputed = []
     for length in range(1, count + 1):
-        with Session(decoder.artifact(form)) as session:
+        with Session(decoder.artifact(form), workers=1) as session:
             recomputed.append(session.prefill(inputs[:length])[-1])
     most = bound(decoder, form)
     for logits in (cached, np.array(recomputed)):
