@@ -47,7 +47,9 @@ private:
   LogicalResult report(const runtime::Status &status) {
     if (status.ok())
       return success();
-    return emitError(UnknownLoc::get(module.getContext())) << "cannot write '" << path << "': " << status.message();
+    bool prefixed = StringRef(status.message()).starts_with("cannot write");
+    return emitError(UnknownLoc::get(module.getContext()))
+           << (prefixed ? "" : "cannot write '" + path + "': ") << status.message();
   }
 
   LogicalResult addTokenizer() {

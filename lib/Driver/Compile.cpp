@@ -10,6 +10,7 @@
 #include "lib/Driver/Messages.h"
 #include "lib/Driver/Reproducer.h"
 #include "lib/Driver/Tokenizers.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "runtime/formats/File.h"
@@ -60,11 +61,22 @@ private:
     return options.workers ? options.workers : std::max(1u, std::thread::hardware_concurrency());
   }
 
+  /// The module must be at the stage that --from says, with entries of static shape.
   LogicalResult checkEntries() {
-    for (Operation &op : *model.module->getBody())
-      if (auto func = dyn_cast<FunctionOpInterface>(op); (func && func.isPublic()) || isa<task::ProgramOp>(op))
-        return success();
-    return fail("'" + options.input + "' has no entry: expects a public function");
+    bool programs = !model.module->getOps<task::ProgramOp>().empty();
+    if (options.from == Stage::Task)
+      return programs ? success()
+                      : fail("'" + options.input + "' has no task.program: is it at the stage --from=task?");
+    if (programs)
+      return fail("'" + options.input + "' has a task.program: compile it with --from=task");
+    bool found = false;
+    for (auto func : model.module->getOps<func::FuncOp>()) {
+      found |= func.isPublic() && !func.isDeclaration();
+      for (Type type : llvm::concat<const Type>(func.getArgumentTypes(), func.getResultTypes()))
+        if (auto shaped = dyn_cast<ShapedType>(type); shaped && !shaped.hasStaticShape())
+          return func.emitError() << "expects entries of static shape, but '" << func.getSymName() << "' has " << type;
+    }
+    return found ? success() : fail("'" + options.input + "' has no entry: expects a public function");
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {

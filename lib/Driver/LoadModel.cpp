@@ -60,9 +60,10 @@ static LogicalResult readSafetensors(const std::string &path, MLIRContext *conte
 }
 
 static LogicalResult loadText(const CompileOptions &options, MLIRContext *context, LoadedModel &model) {
-  if (!options.dims.empty() || !options.inputShapes.empty() || options.maxSeq)
-    return fail(context, "'" + options.input +
-                             "': --dim, --input-shape and --max-seq are for ONNX models: shapes in text are fixed");
+  if (!options.dims.empty() || !options.inputShapes.empty() || options.maxSeq || options.batch != 1)
+    return fail(context,
+                "'" + options.input +
+                    "': --dim, --input-shape, --batch and --max-seq are for ONNX models: shapes in text are fixed");
   model.module = parseSourceFile<ModuleOp>(options.input, context);
   if (!model.module)
     return failure();
@@ -130,6 +131,8 @@ static LogicalResult importDecoder(const OnnxModel &onnx, const OnnxDecoder &dec
 }
 
 static LogicalResult loadOnnx(const CompileOptions &options, MLIRContext *context, LoadedModel &model) {
+  if (options.from != Stage::Ingot)
+    return fail(context, "--from is for a model in text, but got '" + options.input + "'");
   if (!options.params.empty())
     return fail(context, "--params is for a model in text: '" + options.input + "' carries its parameters");
   auto onnx = OnnxModel::load(options.input, context);
@@ -140,8 +143,9 @@ static LogicalResult loadOnnx(const CompileOptions &options, MLIRContext *contex
   model.module = ModuleOp::create(FileLineColLoc::get(context, options.input, 0, 0));
   if (auto decoder = onnx->decoder())
     return importDecoder(*onnx, *decoder, options, context, model);
-  if (options.maxSeq)
-    return fail(context, "--max-seq is for decoders: '" + options.input + "' has no past_key_values inputs");
+  if (options.maxSeq || options.batch != 1)
+    return fail(context,
+                "--max-seq and --batch are for decoders: '" + options.input + "' has no past_key_values inputs");
   OnnxImportOptions import;
   import.dims = options.dims;
   import.inputShapes = options.inputShapes;

@@ -109,6 +109,22 @@ std::string kernelName(Operation *root, const llvm::DenseSet<Operation *> &inlin
   return llvm::join(names, "_");
 }
 
+/// Gives each output memory of its own: one that is an argument, or was returned before, becomes a copy (a broadcast to
+/// its own shape).
+void copySharedOutputs(func::FuncOp func) {
+  Operation *terminator = func.getBody().front().getTerminator();
+  OpBuilder builder(terminator);
+  llvm::DenseSet<Value> seen;
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+    bool state = static_cast<bool>(func.getResultAttr(operand.getOperandNumber(), IngotDialect::kState));
+    if (!type || state || (seen.insert(operand.get()).second && operand.get().getDefiningOp()))
+      continue;
+    auto dims = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+    operand.set(BroadcastOp::create(builder, terminator->getLoc(), type, operand.get(), dims));
+  }
+}
+
 /// Replaces the body of an entry by kernels.
 class KernelFormer {
 public:
@@ -227,6 +243,7 @@ struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
     for (auto func : getOperation().getOps<func::FuncOp>()) {
       if (func.isDeclaration() || failed(check(func)))
         return func.isDeclaration() ? void() : signalPassFailure();
+      copySharedOutputs(func);
       numKernels += KernelFormer(func).run();
     }
   }
@@ -246,6 +263,8 @@ struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
              llvm::concat<Type>(SmallVector<Type>(op.getOperandTypes()), SmallVector<Type>(op.getResultTypes())))
           if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
             result = op.emitOpError() << "expects tensors of static shape in kernels, but got " << type;
+          else if (tensor.getNumElements() == 0)
+            result = op.emitOpError() << "on tensors without elements is not supported yet, but got " << type;
     }
     return result;
   }

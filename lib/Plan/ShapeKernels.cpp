@@ -63,6 +63,8 @@ struct ExpandKernel : KernelOpInterface::ExternalModel<ExpandKernel, tensor::Exp
 
   int64_t getLastDimUnit(Operation *op, const KernelBuilder &builder) const {
     auto expand = cast<tensor::ExpandShapeOp>(op);
+    if (expand.getReassociationIndices().empty()) // of rank 0
+      return 1;
     if (expand.getReassociationIndices().back().size() == 1)
       return builder.lastDimUnit(expand.getSrc());
     return KernelBuilder::typeOf(expand.getResult()).getShape().back();
@@ -130,6 +132,7 @@ struct CollapseKernel : KernelOpInterface::ExternalModel<CollapseKernel, tensor:
 struct SliceKernel : KernelOpInterface::ExternalModel<SliceKernel, tensor::ExtractSliceOp> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::View; }
 
+  /// The box of the source that covers the tile; where a step is not 1, the tile is then every step-th element of it.
   Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value) const {
     auto extract = cast<tensor::ExtractSliceOp>(op);
     llvm::SmallBitVector dropped = extract.getDroppedDims();
@@ -137,12 +140,31 @@ struct SliceKernel : KernelOpInterface::ExternalModel<SliceKernel, tensor::Extra
     SmallVector<int64_t> droppedDims;
     for (unsigned dim = 0, kept = 0; dim < dropped.size(); ++dim) {
       AffineExpr offset = builder.constant(extract.getStaticOffset(dim));
-      if (dropped.test(dim))
+      int64_t step = extract.getStaticStride(dim);
+      if (dropped.test(dim)) {
         droppedDims.push_back(dim);
-      source.offsets.push_back(dropped.test(dim) ? offset : offset + tile.offsets[kept]);
-      source.sizes.push_back(dropped.test(dim) ? 1 : tile.sizes[kept++]);
+        source.offsets.push_back(offset);
+        source.sizes.push_back(1);
+        continue;
+      }
+      source.offsets.push_back(offset + tile.offsets[kept] * step);
+      source.sizes.push_back((tile.sizes[kept++] - 1) * step + 1);
     }
-    return builder.getReduced(extract.getSource(), source, droppedDims);
+    if (extract.hasUnitStride())
+      return builder.getReduced(extract.getSource(), source, droppedDims);
+    return everyStep(builder, extract, builder.get(extract.getSource(), source), tile.sizes);
+  }
+
+private:
+  static Value everyStep(KernelBuilder &builder, tensor::ExtractSliceOp op, Value box, ArrayRef<int64_t> shape) {
+    OpBuilder &b = builder.getBuilder();
+    RankedTensorType type = KernelBuilder::typeOf(box);
+    llvm::SmallBitVector dropped = op.getDroppedDims();
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0)), sizes, strides = op.getMixedStrides();
+    for (unsigned dim = 0, kept = 0; dim < dropped.size(); ++dim)
+      sizes.push_back(b.getIndexAttr(dropped.test(dim) ? 1 : shape[kept++]));
+    auto result = RankedTensorType::get(shape, type.getElementType());
+    return tensor::ExtractSliceOp::create(b, builder.getLoc(), result, box, offsets, sizes, strides);
   }
 };
 

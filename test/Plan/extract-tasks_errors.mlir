@@ -26,13 +26,6 @@ func.func @nameless(%x: tensor<4xf32>) -> (tensor<4xf32> {ingot.output = "y"}) {
 
 // -----
 
-func.func @twice(%x: tensor<4xf32> {ingot.input = "x"}) -> (tensor<4xf32> {ingot.output = "y"}, tensor<4xf32> {ingot.output = "z"}) {
-  // expected-error @+1 {{returning an argument, or one value as two outputs, is not supported yet}}
-  return %x, %x : tensor<4xf32>, tensor<4xf32>
-}
-
-// -----
-
 // The old cache is read after the new one was made: it would have to be copied.
 ingot.state @kv init 0.0 : tensor<1x2x1x1x4x8xf32>
 func.func @stale(%k: tensor<1x1x1x8xf32> {ingot.input = "k"}, %kv: tensor<1x2x1x1x4x8xf32> {ingot.state = @kv},

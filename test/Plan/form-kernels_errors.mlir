@@ -36,3 +36,11 @@ func.func @constants(%x: tensor<2xf32> {ingot.input = "x"}) -> (tensor<2xf32> {i
   %y = arith.addf %x, %c : tensor<2xf32>
   return %y : tensor<2xf32>
 }
+
+// -----
+
+func.func @empty(%x: tensor<0x4xf32> {ingot.input = "x"}) -> (tensor<0x4xf32> {ingot.output = "y"}) {
+  // expected-error @+1 {{on tensors without elements is not supported yet, but got 'tensor<0x4xf32>'}}
+  %y = math.exp %x : tensor<0x4xf32>
+  return %y : tensor<0x4xf32>
+}

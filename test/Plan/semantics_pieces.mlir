@@ -7,6 +7,10 @@
 // RUN: ingot-interpret %s --entry=shapes --random-inputs=3 --seed=1 --compare %t.task.mlir
 // RUN: ingot-interpret %s --entry=diamond --random-inputs=2 --compare %t.kernels.mlir
 // RUN: ingot-interpret %s --entry=diamond --random-inputs=3 --seed=1 --compare %t.task.mlir
+// RUN: ingot-interpret %s --entry=steps --random-inputs=2 --compare %t.kernels.mlir
+// RUN: ingot-interpret %s --entry=steps --random-inputs=3 --seed=1 --check-accesses --compare %t.task.mlir
+// RUN: ingot-interpret %s --entry=outputs --random-inputs=2 --compare %t.kernels.mlir
+// RUN: ingot-interpret %s --entry=outputs --random-inputs=3 --seed=1 --compare %t.task.mlir
 
 // Attention before it is fused: batched contractions, a mask, a softmax.
 func.func @attention(%q: tensor<2x6x4x8xf32> {ingot.input = "q"}, %k: tensor<2x6x4x8xf32> {ingot.input = "k"},
@@ -59,4 +63,27 @@ func.func @diamond(%x: tensor<5x7xf32> {ingot.input = "x"}, %w: tensor<7x12xf32>
   %one = arith.constant dense<1> : tensor<5xi32>
   %j = arith.addi %i, %one : tensor<5xi32>
   return %a, %b, %j : tensor<5x12xf32>, tensor<5x12xf32>, tensor<5xi32>
+}
+
+// Steps other than 1 take every step-th element, of memory and of what is computed here.
+func.func @steps(%x: tensor<7x9xf32> {ingot.input = "x"}, %w: tensor<5x6xf32> {ingot.input = "w"})
+    -> (tensor<3x3xf32> {ingot.output = "a"}, tensor<4x5xf32> {ingot.output = "b"}, tensor<3x6xf32> {ingot.output = "c"},
+        tensor<5xf32> {ingot.output = "d"}) {
+  %a = tensor.extract_slice %x[1, 2] [3, 3] [2, 3] : tensor<7x9xf32> to tensor<3x3xf32>
+  %e = math.exp %x : tensor<7x9xf32>
+  %b = tensor.extract_slice %e[0, 0] [4, 5] [2, 2] : tensor<7x9xf32> to tensor<4x5xf32>
+  %m = tensor.extract_slice %x[0, 0] [3, 5] [3, 2] : tensor<7x9xf32> to tensor<3x5xf32>
+  %c = ingot.dot %m, %w contract [1] x [0] : (tensor<3x5xf32>, tensor<5x6xf32>) -> tensor<3x6xf32>
+  %d = tensor.extract_slice %x[3, 0] [1, 5] [1, 2] : tensor<7x9xf32> to tensor<5xf32>
+  return %a, %b, %c, %d : tensor<3x3xf32>, tensor<4x5xf32>, tensor<3x6xf32>, tensor<5xf32>
+}
+
+// Outputs that are an input, a constant, the same value twice; a scalar under another shape.
+func.func @outputs(%x: tensor<2x3xf32> {ingot.input = "x"}, %s: tensor<f32> {ingot.input = "s"})
+    -> (tensor<2x3xf32> {ingot.output = "same"}, tensor<2x3xf32> {ingot.output = "once"},
+        tensor<2x3xf32> {ingot.output = "twice"}, tensor<1x1xf32> {ingot.output = "scalar"}) {
+  %n = arith.negf %x : tensor<2x3xf32>
+  %t = tensor.expand_shape %s [] output_shape [1, 1] : tensor<f32> into tensor<1x1xf32>
+  %u = math.tanh %t : tensor<1x1xf32>
+  return %x, %n, %n, %u : tensor<2x3xf32>, tensor<2x3xf32>, tensor<2x3xf32>, tensor<1x1xf32>
 }
