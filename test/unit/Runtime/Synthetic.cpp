@@ -21,7 +21,10 @@ using namespace runtime;
 
 TemporaryDirectory::TemporaryDirectory()
     : path([] {
-        std::string name = std::filesystem::temp_directory_path() / "ingot-test-XXXXXX";
+        // In memory where there is such a place: hundreds of artifacts are written, each flushed to the disk.
+        std::filesystem::path base =
+            std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+        std::string name = base / "ingot-test-XXXXXX";
         if (!::mkdtemp(name.data()))
           throw std::runtime_error("cannot make a temporary directory");
         return name;
