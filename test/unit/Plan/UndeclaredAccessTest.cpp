@@ -24,7 +24,7 @@ const Model kLlama = {"llama",
                       {{"tokens", {0, 511}}, {"start", {0, 448}}, {"count", {0, 64}}},
                       2};
 const Model kGpt = {"gpt", "test/Plan/semantics_gpt.mlir", {{"tokens", {0, 47}}, {"start", {0, 0}}}, 1};
-const Model kPieces = {"pieces", "test/Plan/semantics_pieces.mlir", {}, 3};
+const Model kPieces = {"pieces", "test/Plan/semantics_pieces.mlir", {}, 5};
 
 struct Case {
   Model model;
