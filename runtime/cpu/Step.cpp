@@ -3,6 +3,7 @@
 #include "runtime/program/Interleave.h"
 
 #include <cassert>
+#include <chrono>
 
 namespace ingot::runtime {
 
@@ -24,6 +25,11 @@ bool isConstant(const Affine &affine) {
     if (coefficient != 0)
       return false;
   return true;
+}
+
+uint64_t now() {
+  auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
 }
 
 /// The next task in row-major order.
@@ -48,8 +54,11 @@ Step::Step(std::shared_ptr<const Program> boundProgram, const std::vector<BodyFu
     numCounters += event.count;
   }
   counters = std::make_unique<Counter[]>(numCounters);
+  uint64_t tasks = 0;
   for (const Launch &launch : program->launches) {
     BoundLaunch bound;
+    bound.firstTask = tasks;
+    tasks += static_cast<uint64_t>(launch.numTasks());
     bound.function = bodies[launch.body];
     bound.grid = launch.grid;
     for (const Argument &argument : launch.arguments) {
@@ -85,9 +94,11 @@ void Step::call(const BoundLaunch &launch, const TaskIndex &index, uint32_t work
   launch.function(index.data(), launch.buffers.data(), launch.integers.data(), privateBase + worker * privateStride);
 }
 
+template <bool kRecord>
 bool Step::runRange(const BoundLaunch &launch, const TaskRange &range, uint32_t worker, WaitPolicy policy) {
   TaskIndex index = program->launches[range.launch].indexOf(range.begin);
   const TaskIndex first = index;
+  uint64_t free = kRecord ? now() : 0; // since when this worker has had nothing else to do
   for (const CounterRef &ref : launch.waits)
     if (ref.constant && !await(ref, first, policy))
       return false;
@@ -97,7 +108,14 @@ bool Step::runRange(const BoundLaunch &launch, const TaskRange &range, uint32_t 
     for (const CounterRef &ref : launch.waits)
       if (!ref.constant && !await(ref, index, policy))
         return false;
-    call(launch, index, worker);
+    if constexpr (kRecord) {
+      TaskTime &time = recorded[launch.firstTask + static_cast<uint64_t>(i)];
+      time = {free, now(), 0, worker};
+      call(launch, index, worker);
+      time.end = free = now();
+    } else {
+      call(launch, index, worker);
+    }
     for (const CounterRef &ref : launch.signals)
       if (!ref.constant)
         signal(ref, index, 1);
@@ -110,12 +128,19 @@ bool Step::runRange(const BoundLaunch &launch, const TaskRange &range, uint32_t 
   return true;
 }
 
-void Step::work(uint32_t worker, WaitPolicy policy) {
+template <bool kRecord> void Step::workThrough(uint32_t worker, WaitPolicy policy) {
   for (const TaskRange &range : program->schedule.queues[worker])
-    if (!runRange(launches[range.launch], range, worker, policy)) {
+    if (!runRange<kRecord>(launches[range.launch], range, worker, policy)) {
       aborted.store(true, std::memory_order_relaxed);
       return;
     }
+}
+
+void Step::work(uint32_t worker, WaitPolicy policy) {
+  if (recorded.empty())
+    workThrough<false>(worker, policy);
+  else
+    workThrough<true>(worker, policy);
 }
 
 Status Step::run(Executor &executor, const std::atomic<bool> &cancelled) {

@@ -22,6 +22,12 @@ struct StepMemory {
   uint64_t privateStride = 0;
 };
 
+/// When a worker began to wait for a task, ran it and had finished it: nanoseconds of the steady clock.
+struct TaskTime {
+  uint64_t wait = 0, begin = 0, end = 0;
+  uint32_t worker = 0;
+};
+
 /// Runs the queues of a verified program. Counters are never reset: step n waits for n times the signals of a step.
 class Step final : private WorkerJob {
 public:
@@ -36,6 +42,10 @@ public:
 
   /// Runs one step on the calling thread in a legal order of all tasks, chosen by `seed`. For tests: it allocates.
   Status runInterleaved(uint64_t seed, const std::atomic<bool> &cancel);
+
+  /// From now on steps write when their tasks ran to `times` (launch after launch in linear order, as many as the
+  /// program has tasks; it must live as long). Empty ends that. Steps that run interleaved are not recorded.
+  void record(std::span<TaskTime> times) { recorded = times; }
 
   /// Zeroes the counters. `steps` is the number of steps to pretend to have run (tests of wrap-around).
   void reset(uint32_t steps = 0);
@@ -54,10 +64,13 @@ private:
     std::vector<void *> buffers;
     std::vector<int64_t> integers;
     std::vector<CounterRef> waits, signals;
+    uint64_t firstTask; // tasks of the launches before
   };
 
   void work(uint32_t worker, WaitPolicy policy) override;
   bool hasWork(uint32_t worker) const override { return !program->schedule.queues[worker].empty(); }
+  template <bool kRecord> void workThrough(uint32_t worker, WaitPolicy policy);
+  template <bool kRecord>
   bool runRange(const BoundLaunch &launch, const program::TaskRange &range, uint32_t worker, WaitPolicy policy);
   bool await(const CounterRef &ref, const program::TaskIndex &index, WaitPolicy policy);
   void signal(const CounterRef &ref, const program::TaskIndex &index, uint32_t amount);
@@ -71,6 +84,7 @@ private:
   std::unique_ptr<Counter[]> counters;
   uint64_t numCounters;
   uint32_t stepNumber = 0;
+  std::span<TaskTime> recorded;              // by task; empty: nobody wants to know
   const std::atomic<bool> *cancel = nullptr; // of the step that is running
   std::atomic<bool> aborted{false};
 };

@@ -1,17 +1,10 @@
 // Static list scheduling of a task program onto in-order worker queues.
 #pragma once
 
+#include "runtime/program/Costs.h"
 #include "runtime/program/Program.h"
 
 namespace ingot::program {
-
-/// What one worker of the target can do. The defaults stand for one core of a desktop processor.
-struct CostModel {
-  double flopsPerSecond = 5e10; // of one worker
-  double bytesPerSecond = 1e10; // of one worker, while the others work as well
-  double syncSeconds = 1e-6;    // from a signal to a wait on another worker
-  double taskSeconds = 1e-7;    // fixed cost of one task
-};
 
 /// Assigns every task to one of `workers` >= 1 queues. Deterministic: integers only after pricing a task, ties go to
 /// the lowest worker.

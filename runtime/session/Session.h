@@ -1,9 +1,9 @@
 // A session: the state of one sequence (or batch) and all memory to run the entries of an artifact on it.
 #pragma once
 
-#include "runtime/cpu/Executor.h"
 #include "runtime/cpu/Step.h"
 #include "runtime/session/Artifact.h"
+#include "runtime/session/CpuTarget.h"
 #include "runtime/session/Memory.h"
 #include "runtime/session/Params.h"
 
@@ -16,12 +16,6 @@
 #include <vector>
 
 namespace ingot::runtime {
-
-/// Workers and the code they may run; shared by sessions, which take turns.
-struct CpuTarget {
-  std::unique_ptr<Executor> executor;
-  std::string isa; // empty: the best for this CPU
-};
 
 struct SessionOptions {
   bool eager = false;

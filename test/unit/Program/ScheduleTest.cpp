@@ -1,11 +1,14 @@
 #include "runtime/program/Schedule.h"
 
 #include "runtime/program/Structure.h"
+#include "runtime/program/TaskGraph.h"
 #include "runtime/program/Verify.h"
 #include "runtime/program/testing/Generate.h"
 #include "test/unit/Program/Builder.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace ingot::program::test {
 namespace {
@@ -123,6 +126,54 @@ TEST(Schedule, AbsurdCostsDoNotOverflow) {
   zero.taskSeconds = -1;
   b.program.schedule = schedule(b.program, 3, zero);
   EXPECT_TRUE(verify(b.program).ok());
+}
+
+/// Of `tasks` planned for `workers`, what ends last.
+PlannedTime lengthOf(const std::vector<PlannedTask> &tasks) {
+  PlannedTime end = 0;
+  for (const PlannedTask &task : tasks)
+    end = std::max(end, task.end);
+  return end;
+}
+
+TEST(Predict, AddsUpTasksAndSignals) {
+  CostModel costs;
+  costs.flopsPerSecond = 1e9;
+  costs.bytesPerSecond = 1e12; // the 100 bytes of a task come for nothing
+  costs.taskSeconds = 1e-9;
+  costs.syncSeconds = 5e-9;
+  Builder b = chain(2, 2, 9); // tasks of 10 ns
+  b.program.schedule.queues = {{{0, 0, 1}, {1, 0, 1}}, {{0, 1, 2}, {1, 1, 2}}};
+  std::vector<PlannedTask> tasks = predict(b.program, costs);
+  ASSERT_EQ(tasks.size(), 4u);
+  EXPECT_EQ(tasks[0].begin, 0u);
+  EXPECT_EQ(tasks[1].end, 10'000u);
+  EXPECT_EQ(tasks[2].begin, 15'000u) << "waits for the other worker";
+  EXPECT_EQ(tasks[3].worker, 1u);
+  EXPECT_EQ(lengthOf(tasks), 25'000u);
+  b.program.schedule.queues = {{{0, 0, 2}, {1, 0, 2}}};
+  EXPECT_EQ(lengthOf(predict(b.program, costs)), 40'000u) << "one worker waits for nobody";
+}
+
+TEST(Predict, KeepsTheOrderOfTheProgram) {
+  testing::DecodeShape shape;
+  shape.perTileEvents = true;
+  Program program = testing::decodeProgram(shape, 3);
+  std::vector<PlannedTask> tasks = predict(program);
+  TaskGraph graph(program);
+  std::vector<PlannedTime> signalled(graph.numCounters(), 0);
+  for (uint32_t task = 0; task < graph.numTasks(); ++task)
+    for (const EventRef &signal : graph.launchOf(task).signals) {
+      PlannedTime &time = signalled[graph.counterOf(signal, graph.indexOf(task))];
+      time = std::max(time, tasks[task].end);
+    }
+  for (uint32_t task = 0; task < graph.numTasks(); ++task) {
+    EXPECT_EQ(tasks[task].worker, graph.queueOf(task));
+    for (const EventRef &wait : graph.launchOf(task).waits)
+      EXPECT_GE(tasks[task].begin, signalled[graph.counterOf(wait, graph.indexOf(task))]);
+    if (uint32_t position = graph.positionOf(task))
+      EXPECT_GE(tasks[task].begin, tasks[graph.queue(graph.queueOf(task))[position - 1]].end);
+  }
 }
 
 } // namespace

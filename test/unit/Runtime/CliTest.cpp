@@ -1,5 +1,5 @@
 // `ingot run`, `generate` and `inspect` as a user meets them: output, messages, exit statuses.
-#include "Synthetic.h"
+#include "CliFixture.h"
 
 #include "tools/ingot/Npz.h"
 
@@ -22,27 +22,7 @@ using program::DType;
 
 namespace {
 
-struct Outcome {
-  int exit;
-  std::string out, err;
-};
-
-class CliTest : public testing::Test {
-protected:
-  /// Runs `ingot ARGUMENTS` through the shell. `@` stands for the test's directory.
-  Outcome run(std::string arguments, const std::string &prefix = "") {
-    for (size_t at = 0; (at = arguments.find('@', at)) != std::string::npos;)
-      arguments.replace(at, 1, directory.path);
-    std::string command = prefix + INGOT_BINARY_DIR "/bin/ingot " + arguments + " > " + (directory / "out") + " 2> " +
-                          (directory / "err");
-    int status = std::system(("bash -c '" + command + "'").c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, readFile(directory / "out"), readFile(directory / "err")};
-  }
-
-  std::string bytesToText(const std::vector<int32_t> &tokens) { return {tokens.begin(), tokens.end()}; }
-
-  TemporaryDirectory directory;
-};
+std::string bytesToText(const std::vector<int32_t> &tokens) { return {tokens.begin(), tokens.end()}; }
 
 TEST_F(CliTest, UsageErrorsExitWith2) {
   EXPECT_EQ(run("").exit, 2);
@@ -60,7 +40,7 @@ TEST_F(CliTest, UsageErrorsExitWith2) {
 TEST_F(CliTest, AbsentThingsSayNotSupportedYet) {
   writeArtifact(directory / "d.ingot", makeDecoder());
   for (const char *arguments :
-       {"train", "eval", "bench", "trace", "debug", "generate @/d.ingot --prompt a --top-k 5",
+       {"train", "eval", "bench", "debug", "generate @/d.ingot --prompt a --top-k 5",
         "generate @/d.ingot --prompt a --top-p 0.5", "generate @/d.ingot --prompt a --launch graph",
         "generate @/d.ingot --prompt a --target cuda", "generate @/d.ingot --prompt a --target emulator",
         "generate @/d.ingot --prompt a --ranks 2", "inspect @/d.ingot --sharding"}) {

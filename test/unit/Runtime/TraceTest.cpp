@@ -1,0 +1,177 @@
+// `ingot trace`: what its files say about steps, and that they are well formed.
+#include "CliFixture.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <tuple>
+#include <vector>
+
+using namespace ingot;
+using namespace ingot::test;
+using nlohmann::json;
+
+namespace {
+
+/// Begin and end of a slice in microseconds.
+struct Interval {
+  double begin, end;
+};
+
+class TraceTest : public CliTest {
+protected:
+  /// Traces `synthetic` and gives the parsed trace.
+  json trace(const Synthetic &synthetic, const std::string &options) {
+    writeArtifact(directory / "a.ingot", synthetic);
+    Outcome outcome = run("trace @/a.ingot -o @/t.json --svg @/t.svg " + options);
+    EXPECT_EQ(outcome.exit, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "") << "standard output is for results";
+    EXPECT_NE(outcome.err.find("median step"), std::string::npos) << outcome.err;
+    return json::parse(readFile(directory / "t.json"));
+  }
+
+  static Interval intervalOf(const json &event) {
+    double begin = event["ts"];
+    return {begin, begin + event["dur"].get<double>()};
+  }
+
+  /// Slices of the tasks of process `pid` by step and name; each may come only once.
+  static std::map<std::pair<int, std::string>, Interval> tasksOf(const json &trace, int pid) {
+    std::map<std::pair<int, std::string>, Interval> tasks;
+    for (const json &event : trace["traceEvents"]) {
+      if (event["ph"] != "X" || event["cat"] != "task" || event["pid"] != pid)
+        continue;
+      bool isNew = tasks
+                       .emplace(std::pair(event["args"]["step"].get<int>(), event["args"]["task"].get<std::string>()),
+                                intervalOf(event))
+                       .second;
+      EXPECT_TRUE(isNew) << event;
+    }
+    return tasks;
+  }
+
+  /// A worker does one thing at a time, and a task runs after all that signal what it waits for.
+  static void checkOrder(const json &trace) {
+    std::map<std::pair<int, int>, double> lastEnd; // of a thread
+    std::map<std::tuple<int, int, std::string>, double> signalled;
+    for (const json &event : trace["traceEvents"]) {
+      if (event["ph"] != "X")
+        continue;
+      Interval interval = intervalOf(event);
+      double &last = lastEnd[{event["pid"], event["tid"]}];
+      EXPECT_GE(interval.begin + 2e-3, last) << event;
+      last = interval.end;
+      if (event["cat"] == "task")
+        for (const json &counter : event["args"]["signals"]) {
+          double &end = signalled[{event["pid"], event["args"]["step"], counter}];
+          end = std::max(end, interval.end);
+        }
+    }
+    for (const json &event : trace["traceEvents"])
+      if (event["ph"] == "X" && event["cat"] == "task")
+        for (const json &counter : event["args"]["waits"]) {
+          double end = signalled[{event["pid"], event["args"]["step"], counter}];
+          EXPECT_GE(event["ts"].get<double>() + 2e-3, end) << event;
+        }
+  }
+};
+
+/// Whether tags nest, attributes are quoted and nothing unescaped stands between.
+bool isWellFormed(const std::string &xml) {
+  std::vector<std::string> open;
+  for (size_t at = 0; at < xml.size();) {
+    if (xml[at] != '<') {
+      if (xml[at] == '>' || (open.empty() && !std::isspace(static_cast<unsigned char>(xml[at]))))
+        return false;
+      ++at;
+      continue;
+    }
+    size_t end = xml.find('>', at);
+    if (end == std::string::npos)
+      return false;
+    std::string tag = xml.substr(at + 1, end - at - 1);
+    at = end + 1;
+    if (tag.find('<') != std::string::npos || std::count(tag.begin(), tag.end(), '"') % 2)
+      return false;
+    if (tag[0] == '/') {
+      if (open.empty() || open.back() != tag.substr(1))
+        return false;
+      open.pop_back();
+    } else if (tag.back() != '/') {
+      open.push_back(tag.substr(0, tag.find(' ')));
+    }
+  }
+  return open.empty();
+}
+
+TEST_F(TraceTest, EveryTaskOncePerStepInOrder) {
+  for (const char *options : {"--workers 1", "--workers 2", "--workers 3 --launch eager"}) {
+    json recorded = trace(makeMlp(), std::string(options) + " --steps 3");
+    auto measured = tasksOf(recorded, 0), planned = tasksOf(recorded, 1);
+    EXPECT_EQ(planned.size(), 16u); // two grids of 4 x 2
+    EXPECT_EQ(measured.size(), 3 * 16u);
+    for (const auto &[key, interval] : planned)
+      for (int step = 0; step < 3; ++step)
+        EXPECT_TRUE(measured.contains({step, key.second})) << key.second;
+    checkOrder(recorded);
+    EXPECT_EQ(recorded["otherData"]["steps"], 3);
+  }
+}
+
+TEST_F(TraceTest, WaitsAreShown) {
+  // Chains of launches: with more workers than tasks in the narrow ones somebody waits.
+  json recorded = trace(makeChain(6, 3), "--workers 3 --launch eager --steps 2");
+  std::set<int> waiting;
+  for (const json &event : recorded["traceEvents"])
+    if (event["ph"] == "X" && event["cat"] == "wait")
+      waiting.insert(event["pid"].get<int>());
+  EXPECT_TRUE(waiting.contains(0)) << "measured";
+  EXPECT_TRUE(waiting.contains(1)) << "planned";
+}
+
+TEST_F(TraceTest, DecoderEntriesGetTokensAndPositions) {
+  for (const char *options : {"", "--entry prefill", "--position 1000000"}) {
+    json recorded = trace(makeDecoder(), options);
+    EXPECT_EQ(recorded["otherData"]["entry"], std::strstr(options, "prefill") ? "prefill" : "decode");
+    checkOrder(recorded);
+  }
+}
+
+TEST_F(TraceTest, PictureIsWellFormed) {
+  Synthetic mlp = makeMlp();
+  for (auto &[key, value] : mlp.manifest.model)
+    value = "a <b> & \"c\"";
+  trace(mlp, "--workers 2");
+  std::string svg = readFile(directory / "t.svg");
+  EXPECT_EQ(svg.rfind("<svg xmlns=", 0), 0u);
+  EXPECT_TRUE(isWellFormed(svg)) << svg;
+  for (const char *expected : {"measured", "planned", "worker 1", "waiting", "test__matmul", "a &lt;b&gt; &amp;"})
+    EXPECT_NE(svg.find(expected), std::string::npos) << expected;
+  size_t titles = 0;
+  for (size_t at = 0; (at = svg.find("<title>@", at)) != std::string::npos; ++at)
+    ++titles;
+  EXPECT_EQ(titles, 2 * 16u) << "each task measured and planned";
+  EXPECT_FALSE(isWellFormed(svg.substr(0, svg.size() / 2)));
+}
+
+TEST_F(TraceTest, BadRequests) {
+  writeArtifact(directory / "a.ingot", makeDecoder());
+  EXPECT_EQ(run("trace @/a.ingot").exit, 2) << "no output";
+  EXPECT_EQ(run("trace @/a.ingot -o @/t.json --steps 0").exit, 2);
+  EXPECT_EQ(run("trace @/a.ingot -o @/t.json --entry no").err,
+            "ingot: the artifact has no entry 'no', but decode, prefill\n");
+  for (const char *options : {"--launch interleaved", "--launch graph", "--ranks 2", "--target cuda"}) {
+    Outcome outcome = run("trace @/a.ingot -o @/t.json " + std::string(options));
+    EXPECT_EQ(outcome.exit, 1);
+    EXPECT_NE(outcome.err.find("not supported yet"), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(run("trace @/a.ingot -o @/no/t.json").exit, 1);
+  EXPECT_FALSE(std::filesystem::exists(directory / "t.json"));
+}
+
+} // namespace
