@@ -57,27 +57,37 @@ private:
   bool open = false; // between begin and end
 };
 
+/// What a reader accepts: archives whose data are used where they are, as ours, or those of others too, with deflated
+/// members, sizes behind the data and any names.
+enum class ZipForm : uint8_t { InPlace, Any };
+
 /// Reads an archive in memory. `parse` checks all of its structure: every record lies within the file, members overlap
-/// neither each other nor the directory, names are unique and stay inside, nothing is compressed or encrypted.
-/// Checksums are not read.
+/// neither each other nor the directory, names are unique, nothing is encrypted; with ZipForm::InPlace, names stay
+/// inside and nothing is compressed. Checksums are not read.
 class ZipReader {
 public:
   /// `file` must outlive the reader.
-  static Result<ZipReader> parse(std::span<const std::byte> file);
+  static Result<ZipReader> parse(std::span<const std::byte> file, ZipForm form = ZipForm::InPlace);
 
   struct Member {
     std::string name;
-    uint64_t offset; // of the data in the file
-    std::span<const std::byte> data;
+    uint64_t offset;                 // of the data in the file
+    std::span<const std::byte> data; // as stored
     uint32_t crc;
+    uint64_t size = 0;     // of the content
+    bool deflated = false; // else `data` is the content
   };
   /// In the order of the directory.
   const std::vector<Member> &members() const { return list; }
   /// Null if there is none.
   const Member *find(std::string_view name) const;
 
-  /// Whether the member's data have the stored CRC-32.
+  /// Whether the member's data have the stored CRC-32. Not for deflated members.
   static bool crcMatches(const Member &member);
+
+  /// The content of a member, inflated if need be, with its checksum checked. Memory grows with what is there, not with
+  /// what the directory says.
+  static Result<std::string> extract(const Member &member);
 
 private:
   std::vector<Member> list;

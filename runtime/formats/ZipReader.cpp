@@ -2,6 +2,7 @@
 #include "runtime/formats/ZipRecords.h"
 
 #include <algorithm>
+#include <memory>
 #include <zlib.h>
 
 namespace ingot::runtime {
@@ -80,6 +81,7 @@ struct Entry {
   std::string name;
   uint64_t stored, size, header;
   uint32_t crc;
+  bool deflated;
 };
 
 /// Replaces the fields that say "see the zip64 record" by that record's, which holds exactly those, in this order.
@@ -108,9 +110,13 @@ Status applyZip64(Bytes extra, Entry &entry) {
 }
 
 /// What local and central headers both say, at different offsets.
-Status checkStored(const std::string &name, uint16_t flags, uint16_t method) {
+Status checkMethod(const std::string &name, uint16_t flags, uint16_t method, ZipForm form) {
   if (flags & (kFlagEncrypted | kFlagStrongEncryption | kFlagMaskedHeader))
     return Status::unsupported("member '" + name + "' is encrypted");
+  if (form == ZipForm::Any && (method == kMethodStored || method == kMethodDeflated))
+    return Status::success();
+  if (form == ZipForm::Any)
+    return Status::unsupported("member '" + name + "' is compressed in an unknown way");
   if (method != kMethodStored)
     return Status::unsupported("member '" + name + "' is compressed; members must be stored");
   if (flags & kFlagDataDescriptor)
@@ -119,7 +125,7 @@ Status checkStored(const std::string &name, uint16_t flags, uint16_t method) {
 }
 
 /// Reads the entry at `at` of the directory and moves `at` behind it.
-Result<Entry> readEntry(Bytes directory, uint64_t &at) {
+Result<Entry> readEntry(Bytes directory, uint64_t &at, ZipForm form) {
   if (!contains(directory.size(), at, kCentralSize) || read32(directory, at) != kCentralSignature)
     return corrupt("a directory entry is missing");
   uint64_t nameSize = read16(directory, at + 28), extraSize = read16(directory, at + 30);
@@ -128,33 +134,61 @@ Result<Entry> readEntry(Bytes directory, uint64_t &at) {
     return corrupt("a directory entry is truncated");
   Entry entry;
   entry.name = std::string(textAt(directory, at + kCentralSize, nameSize));
-  if (!isSafeMemberName(entry.name))
+  if (form == ZipForm::InPlace && !isSafeMemberName(entry.name))
     return corrupt("a member has no acceptable name");
   entry.crc = read32(directory, at + 16);
   entry.stored = read32(directory, at + 20);
   entry.size = read32(directory, at + 24);
   entry.header = read32(directory, at + 42);
-  INGOT_RETURN_IF_ERROR(checkStored(entry.name, read16(directory, at + 8), read16(directory, at + 10)));
+  uint16_t method = read16(directory, at + 10);
+  entry.deflated = method == kMethodDeflated;
+  INGOT_RETURN_IF_ERROR(checkMethod(entry.name, read16(directory, at + 8), method, form));
   INGOT_RETURN_IF_ERROR(applyZip64(directory.subspan(at + kCentralSize + nameSize, extraSize), entry));
-  if (entry.stored != entry.size)
+  if (!entry.deflated && entry.stored != entry.size)
     return corrupt("member '" + entry.name + "' is stored, but its sizes differ");
   at += total;
   return entry;
 }
 
 /// Checks the local header and returns where the data begin. Everything must lie before `limit`.
-Result<uint64_t> dataOffset(Bytes file, const Entry &entry, uint64_t limit) {
+Result<uint64_t> dataOffset(Bytes file, const Entry &entry, uint64_t limit, ZipForm form) {
   uint64_t at = entry.header;
   if (!contains(limit, at, kLocalSize) || read32(file, at) != kLocalSignature)
     return corrupt("member '" + entry.name + "' has no local header");
   uint64_t nameSize = read16(file, at + 26), extraSize = read16(file, at + 28);
   uint64_t offset = at + kLocalSize + nameSize + extraSize;
-  if (offset > limit || !contains(limit, offset, entry.size))
+  if (offset > limit || !contains(limit, offset, entry.stored))
     return corrupt("member '" + entry.name + "' reaches beyond the file");
   if (textAt(file, at + kLocalSize, nameSize) != entry.name)
     return corrupt("member '" + entry.name + "' has another name in its local header");
-  INGOT_RETURN_IF_ERROR(checkStored(entry.name, read16(file, at + 6), read16(file, at + 8)));
+  uint16_t method = read16(file, at + 8);
+  INGOT_RETURN_IF_ERROR(checkMethod(entry.name, read16(file, at + 6), method, form));
+  if ((method == kMethodDeflated) != entry.deflated)
+    return corrupt("member '" + entry.name + "' has another method in its local header");
   return offset;
+}
+
+/// Appends what `data` inflate to, at most `limit` bytes, to `content`.
+Status inflate(Bytes data, uint64_t limit, std::string &content) {
+  z_stream stream = {};
+  if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) // no header around it in zip files
+    return Status::outOfMemory("cannot be inflated");
+  std::unique_ptr<z_stream, int (*)(z_stream *)> guard(&stream, ::inflateEnd);
+  std::vector<char> chunk(size_t(1) << 18);
+  int result = Z_OK;
+  while (result == Z_OK && content.size() <= limit) {
+    if (stream.avail_in == 0) {
+      size_t next = std::min<size_t>(data.size(), size_t(1) << 30);
+      stream.next_in = reinterpret_cast<Bytef *>(const_cast<std::byte *>(data.data()));
+      stream.avail_in = static_cast<uInt>(next);
+      data = data.subspan(next);
+    }
+    stream.next_out = reinterpret_cast<Bytef *>(chunk.data());
+    stream.avail_out = static_cast<uInt>(chunk.size());
+    result = ::inflate(&stream, Z_NO_FLUSH); // Z_BUF_ERROR when the data end too early
+    content.append(chunk.data(), chunk.size() - stream.avail_out);
+  }
+  return result == Z_STREAM_END ? Status::success() : Status::corrupt("is damaged: it cannot be inflated");
 }
 
 } // namespace
@@ -175,7 +209,7 @@ bool isSafeMemberName(std::string_view name) {
   return true;
 }
 
-Result<ZipReader> ZipReader::parse(Bytes file) {
+Result<ZipReader> ZipReader::parse(Bytes file, ZipForm form) {
   Result<Directory> directory = findDirectory(file);
   if (!directory)
     return directory.status();
@@ -184,16 +218,17 @@ Result<ZipReader> ZipReader::parse(Bytes file) {
   std::vector<std::pair<uint64_t, uint64_t>> ranges; // of whole members, header included
   uint64_t at = 0;
   for (uint64_t i = 0; i < directory->members; ++i) {
-    Result<Entry> entry = readEntry(entries, at);
+    Result<Entry> entry = readEntry(entries, at, form);
     if (!entry)
       return entry.status();
-    Result<uint64_t> offset = dataOffset(file, *entry, directory->offset);
+    Result<uint64_t> offset = dataOffset(file, *entry, directory->offset, form);
     if (!offset)
       return offset.status();
     if (!reader.byName.emplace(entry->name, reader.list.size()).second)
       return corrupt("member '" + entry->name + "' appears twice");
-    reader.list.push_back({entry->name, *offset, file.subspan(*offset, entry->size), entry->crc});
-    ranges.emplace_back(entry->header, *offset + entry->size);
+    reader.list.push_back(
+        {entry->name, *offset, file.subspan(*offset, entry->stored), entry->crc, entry->size, entry->deflated});
+    ranges.emplace_back(entry->header, *offset + entry->stored);
   }
   if (at != entries.size())
     return corrupt("its directory has bytes to spare");
@@ -209,14 +244,29 @@ const ZipReader::Member *ZipReader::find(std::string_view name) const {
   return it == byName.end() ? nullptr : &list[it->second];
 }
 
-bool ZipReader::crcMatches(const Member &member) {
+namespace {
+
+uint32_t checksum(Bytes data) {
   uint32_t crc = 0;
-  for (Bytes rest = member.data; !rest.empty();) {
-    size_t chunk = std::min<size_t>(rest.size(), size_t(1) << 30);
-    crc = static_cast<uint32_t>(::crc32(crc, reinterpret_cast<const Bytef *>(rest.data()), static_cast<uInt>(chunk)));
-    rest = rest.subspan(chunk);
-  }
-  return crc == member.crc;
+  for (; !data.empty(); data = data.subspan(std::min<size_t>(data.size(), size_t(1) << 30)))
+    crc = static_cast<uint32_t>(::crc32(crc, reinterpret_cast<const Bytef *>(data.data()),
+                                        static_cast<uInt>(std::min<size_t>(data.size(), size_t(1) << 30))));
+  return crc;
+}
+
+} // namespace
+
+bool ZipReader::crcMatches(const Member &member) { return checksum(member.data) == member.crc; }
+
+Result<std::string> ZipReader::extract(const Member &member) {
+  std::string content;
+  if (!member.deflated)
+    content.assign(reinterpret_cast<const char *>(member.data.data()), member.data.size());
+  else
+    INGOT_RETURN_IF_ERROR(inflate(member.data, member.size, content));
+  if (content.size() != member.size || checksum(std::as_bytes(std::span(content))) != member.crc)
+    return Status::corrupt("is damaged: its size or checksum does not match");
+  return content;
 }
 
 } // namespace ingot::runtime

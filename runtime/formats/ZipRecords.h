@@ -25,6 +25,7 @@ inline constexpr uint16_t kFlagStrongEncryption = 1 << 6;
 inline constexpr uint16_t kFlagUtf8 = 1 << 11;
 inline constexpr uint16_t kFlagMaskedHeader = 1 << 13;
 inline constexpr uint16_t kMethodStored = 0;
+inline constexpr uint16_t kMethodDeflated = 8;
 inline constexpr uint16_t kDate1980 = (0 << 9) | (1 << 5) | 1; // years since 1980, month, day
 
 inline constexpr uint32_t kIn64 = 0xffffffff;  // "see the zip64 record" in a 32-bit field

@@ -4,10 +4,12 @@
 
 namespace ingot::tool {
 
-/// In builds with the compiler.
+int benchMain(int argc, char **argv);
+/// `ingot` passes its arguments on to `ingot-compiler`, which does the work.
 int compileMain(int argc, char **argv);
 int generateMain(int argc, char **argv);
 int inspectMain(int argc, char **argv);
 int runMain(int argc, char **argv);
+int traceMain(int argc, char **argv);
 
 } // namespace ingot::tool

@@ -49,9 +49,16 @@ OrderedJson describeModel(const Artifact &artifact) {
     json["entries"].push_back(item);
   }
   uint64_t elements = 0;
-  for (const ManifestParam &param : manifest.params)
+  OrderedJson byType = OrderedJson::object();
+  for (const ManifestParam &param : manifest.params) {
     elements += checkedElements(param.shape).value_or(0);
-  json["parameters"] = {{"tensors", manifest.params.size()}, {"elements", elements}, {"bytes", manifest.memory.params}};
+    OrderedJson &bytes = byType[dtypeName(param.dtype)];
+    bytes = (bytes.is_null() ? 0 : bytes.get<uint64_t>()) + checkedBytes(param.dtype, param.shape).value_or(0);
+  }
+  json["parameters"] = {{"tensors", manifest.params.size()},
+                        {"elements", elements},
+                        {"bytes", manifest.memory.params},
+                        {"bytes_by_dtype", byType}};
   json["state"] = OrderedJson::array();
   for (const ManifestState &state : manifest.state)
     json["state"].push_back({{"name", state.name},

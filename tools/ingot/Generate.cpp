@@ -1,10 +1,9 @@
-// ingot generate: continues a prompt. Standard output gets prompt and text as they come, everything else goes to
-// standard error.
+// ingot generate: continues prompts. Standard output gets prompt and text, everything else goes to standard error.
 #include "Command.h"
 #include "Npz.h"
+#include "Prompts.h"
 #include "Support.h"
 
-#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -13,100 +12,67 @@ namespace ingot::tool {
 namespace {
 
 struct Options : RunOptions {
-  std::string prompt, tokens, logits;
+  PromptOptions prompts;
+  std::string logits;
   std::vector<std::string> stops;
   uint64_t maxTokens = 256, seed = 0;
-  float temperature = 0, topP = 0;
-  uint32_t topK = 0;
-  bool hasPrompt = false, ignoreEos = false, decodeOnly = false, printTokens = false;
+  float temperature = 0, topP = 0, presence = 0, frequency = 0, repetition = 1;
+  uint32_t topK = 0, stepsPerLaunch = 1;
+  bool ignoreEos = false, decodeOnly = false, printTokens = false;
 };
 
-/// What happens to each token.
+/// What happens to each token. One sequence is printed as it comes; several are printed one after another at the end.
 struct Sink {
-  bool asIds = false;   // print ids instead of text
-  bool collect = false; // keep logits
-  std::string prompt;   // printed with the first token, when nothing can be wrong with it any more
+  bool asIds = false;             // print ids instead of text
+  bool collect = false;           // keep logits
+  std::vector<std::string> texts; // of each sequence: what is not printed yet, its prompt first
   std::vector<int32_t> ids;
   std::string logits; // bytes of float32
   size_t vocabulary = 0;
 
-  void printPrompt() { print(std::exchange(prompt, {})); }
+  bool streams() const { return texts.size() == 1; }
+  /// The prompt is printed with the first token, when nothing can be wrong with it any more.
+  void flush() { print(std::exchange(texts.front(), {})); }
 };
 
 int onToken(void *user, const ingot_token *token) {
   auto *sink = static_cast<Sink *>(user);
-  sink->printPrompt();
+  std::string &text = sink->texts[token->sequence];
   if (token->id >= 0) {
     sink->ids.push_back(token->id);
     if (sink->asIds)
-      print(" " + std::to_string(token->id));
+      text += " " + std::to_string(token->id);
     if (sink->collect) {
       sink->vocabulary = token->num_logits;
       sink->logits.append(reinterpret_cast<const char *>(token->logits), token->num_logits * sizeof(float));
     }
   }
   if (!sink->asIds)
-    print({token->text, token->text_length});
+    text.append(token->text, token->text_length);
+  if (!sink->streams())
+    return 0;
+  sink->flush();
   // Text appears as it comes; a reader that has gone away ends the generation.
   return std::fflush(stdout) != 0;
 }
 
-Result<std::vector<int32_t>> parseTokens(const std::string &text) {
-  std::vector<int32_t> tokens;
-  for (const char *at = text.data(), *end = at + text.size();; ++at) {
-    int32_t token = 0;
-    auto [next, error] = std::from_chars(at, end, token);
-    if (error != std::errc() || (next != end && *next != ','))
-      return Status::invalidArgument("--tokens expects ids like 1,2,3, but got '" + text + "'");
-    tokens.push_back(token);
-    at = next;
-    if (at == end)
-      return tokens;
-  }
-}
-
-/// The ids of the prompt.
-Result<std::vector<int32_t>> promptTokens(const Options &options, const ingot_artifact *artifact) {
-  if (!options.hasPrompt)
-    return parseTokens(options.tokens);
-  const std::string &text = options.prompt;
-  size_t count = 0;
-  INGOT_RETURN_IF_ERROR(fromC(ingot_tokenize(artifact, text.data(), text.size(), 1, nullptr, 0, &count)));
-  std::vector<int32_t> tokens(count);
-  INGOT_RETURN_IF_ERROR(fromC(ingot_tokenize(artifact, text.data(), text.size(), 1, tokens.data(), count, &count)));
-  return tokens;
-}
-
-/// The prompt as it stands before what is generated.
-Result<std::string> promptText(const Options &options, const ingot_artifact *artifact,
-                               const std::vector<int32_t> &tokens, bool asIds) {
-  std::string text;
-  if (asIds) {
-    for (int32_t token : tokens)
-      text += (text.empty() ? "" : " ") + std::to_string(token);
-    return text;
-  }
-  if (options.hasPrompt)
-    return options.prompt;
-  size_t size = 0;
-  INGOT_RETURN_IF_ERROR(fromC(ingot_detokenize(artifact, -1, tokens.data(), tokens.size(), nullptr, 0, &size)));
-  text.resize(size);
-  INGOT_RETURN_IF_ERROR(fromC(ingot_detokenize(artifact, -1, tokens.data(), tokens.size(), text.data(), size, &size)));
-  return text;
-}
-
-void printStatistics(const ingot_generate_result &result, uint32_t workers) {
+void printStatistics(const ingot_generate_result &result, const std::vector<ingot_sequence_result> &sequences,
+                     uint32_t workers) {
   static constexpr const char *kReasons[] = {"length", "end of sequence", "stop text", "output closed"};
   auto rate = [](double tokens, double seconds) { return seconds > 0 ? tokens / seconds : 0.0; };
-  std::fprintf(stderr,
-               "prompt: %llu tokens, %.1f tokens/s; generated: %llu tokens, %.1f tokens/s; first token after %.1f ms; "
-               "%u workers; finished: %s\n",
-               static_cast<unsigned long long>(result.prompt_tokens),
-               rate(static_cast<double>(result.prompt_tokens), result.prompt_seconds),
-               static_cast<unsigned long long>(result.generated_tokens),
-               // The first token costs the prompt, the others one step each.
-               rate(static_cast<double>(result.generated_tokens) - 1, result.decode_seconds),
-               result.first_token_seconds * 1e3, workers, kReasons[result.finish]);
+  std::string finished;
+  for (const ingot_sequence_result &sequence : sequences)
+    finished += (finished.empty() ? "" : ", ") + std::string(kReasons[sequence.finish]);
+  std::fprintf(
+      stderr,
+      "prompt: %llu tokens, %.1f tokens/s; generated: %llu tokens, %.1f tokens/s; first token after %.1f ms; "
+      "%u workers; finished: %s\n",
+      static_cast<unsigned long long>(result.prompt_tokens),
+      rate(static_cast<double>(result.prompt_tokens), result.prompt_seconds),
+      static_cast<unsigned long long>(result.generated_tokens),
+      // The first tokens cost the prompts, the others one step each.
+      rate(static_cast<double>(result.generated_tokens) - static_cast<double>(sequences.size()), result.decode_seconds),
+      result.first_token_seconds * 1e3, workers, finished.c_str());
 }
 
 Status writeLogits(const std::string &path, Sink &sink) {
@@ -117,76 +83,113 @@ Status writeLogits(const std::string &path, Sink &sink) {
   return writeNpz(path, {{"tokens", std::move(tokens)}, {"logits", std::move(logits)}});
 }
 
-Status generate(const Options &options) {
-  Result<Running> running = start(options);
-  if (!running)
-    return running.status();
-  Result<std::vector<int32_t>> tokens = promptTokens(options, running->artifact.get());
-  if (!tokens)
-    return tokens.status();
-  Sink sink;
-  sink.asIds = options.printTokens || !running->manifest.tokenizer;
-  sink.collect = !options.logits.empty();
-  Result<std::string> prompt = promptText(options, running->artifact.get(), *tokens, sink.asIds);
-  if (!prompt)
-    return prompt.status();
-  sink.prompt = std::move(*prompt);
-
-  std::vector<const char *> stops;
-  for (const std::string &stop : options.stops)
-    stops.push_back(stop.c_str());
-  ingot_generate_result result = {};
-  result.size = sizeof(result);
+ingot_generate_params toParams(const Options &options) {
   ingot_generate_params params = {};
   params.size = sizeof(params);
-  params.tokens = tokens->data();
-  params.num_tokens = tokens->size();
   params.max_tokens = options.maxTokens;
   params.temperature = options.temperature;
   params.seed = options.seed;
   params.top_k = options.topK;
   params.top_p = options.topP;
-  params.stop = stops.data();
-  params.num_stop = stops.size();
+  params.presence_penalty = options.presence;
+  params.frequency_penalty = options.frequency;
+  params.repetition_penalty = options.repetition;
   params.ignore_eos = options.ignoreEos;
   params.decode_only = options.decodeOnly;
+  params.steps_per_launch = options.stepsPerLaunch;
+  return params;
+}
+
+Status generate(const Options &options) {
+  Result<Running> running = start(options);
+  if (!running)
+    return running.status();
+  Result<std::vector<PromptTokens>> prompts = readPrompts(options.prompts, running->artifact.get());
+  if (!prompts)
+    return prompts.status();
+  if (!options.logits.empty() && (prompts->size() > 1 || options.stepsPerLaunch > 1))
+    return Status::unsupported("--logits with several prompts or steps per launch is not supported yet");
+  Sink sink;
+  sink.asIds = options.printTokens || !running->manifest.tokenizer;
+  sink.collect = !options.logits.empty();
+  std::vector<ingot_prompt> given;
+  for (const PromptTokens &prompt : *prompts) {
+    Result<std::string> text = promptText(prompt, running->artifact.get(), sink.asIds);
+    if (!text)
+      return text.status();
+    sink.texts.push_back(std::move(*text));
+    given.push_back({nullptr, 0, prompt.ids.data(), prompt.ids.size()});
+  }
+  std::vector<const char *> stops;
+  for (const std::string &stop : options.stops)
+    stops.push_back(stop.c_str());
+  ingot_generate_result result = {};
+  result.size = sizeof(result);
+  std::vector<ingot_sequence_result> sequences(given.size());
+  ingot_generate_params params = toParams(options);
+  params.prompts = given.data();
+  params.num_prompts = given.size();
+  params.sequence_results = sequences.data();
+  params.stop = stops.data();
+  params.num_stop = stops.size();
   params.result = &result;
 
   INGOT_RETURN_IF_ERROR(fromC(ingot_generate(running->session.get(), &params, onToken, &sink)));
-  sink.printPrompt(); // of a generation without tokens
-  print("\n");
+  for (const std::string &text : sink.texts)
+    print(text + "\n");
   Status output = finishOutput();
-  printStatistics(result, ingot_executor_workers(running->executor.get()));
+  printStatistics(result, sequences, ingot_executor_workers(running->executor.get()));
   INGOT_RETURN_IF_ERROR(std::move(output));
   return options.logits.empty() ? Status::success() : writeLogits(options.logits, sink);
+}
+
+/// Options that say how the next token is chosen.
+void addSampling(CLI::App &app, Options &options) {
+  CLI::Range finite(std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max(), "a finite number");
+  CLI::Range positive(0.0f, std::numeric_limits<float>::max(), "a finite number of at least 0");
+  app.add_option("--temperature", options.temperature, "0: the likeliest token; else sample at this temperature [0]")
+      ->check(positive)
+      ->type_name("T");
+  app.add_option("--top-k", options.topK, "Sample from the K likeliest tokens; 0: from all [0]")
+      ->check(CLI::Range(uint32_t(0), uint32_t(INT32_MAX), "a number of tokens"))
+      ->type_name("K");
+  app.add_option("--top-p", options.topP, "Sample from the likeliest tokens that sum to this probability [1]")
+      ->check(CLI::Range(0.0f, 1.0f, "a number from 0 to 1"))
+      ->type_name("P");
+  app.add_option("--presence-penalty", options.presence, "Taken from the logits of tokens sampled before [0]")
+      ->check(finite)
+      ->type_name("A");
+  app.add_option("--frequency-penalty", options.frequency, "The same, for each time that they were [0]")
+      ->check(finite)
+      ->type_name("A");
+  app.add_option("--repetition-penalty", options.repetition,
+                 "Divides the positive logits of tokens that occurred before, and multiplies others [1]")
+      ->check(positive)
+      ->type_name("R");
+  app.add_option("--seed", options.seed, "Of the sampler; prompt i uses S + i [0]")->type_name("S");
 }
 
 } // namespace
 
 int generateMain(int argc, char **argv) {
-  CLI::App app("Continues a prompt", "ingot generate");
+  CLI::App app("Continues prompts", "ingot generate");
   Options options;
   options.addTo(app);
-  CLI::Option_group *prompt = app.add_option_group("prompt");
-  CLI::Option *text = prompt->add_option("--prompt", options.prompt, "The prompt as text")->type_name("TEXT");
-  prompt->add_option("--tokens", options.tokens, "The prompt as token ids")->type_name("1,2,3");
-  prompt->require_option(1);
-  app.add_option("--max-tokens", options.maxTokens, "Generate at most N tokens [256]")->type_name("N");
-  app.add_option("--temperature", options.temperature, "0: the likeliest token; else sample at this temperature [0]")
-      ->type_name("T");
-  app.add_option("--top-k", options.topK, "Not supported yet")->type_name("K");
-  app.add_option("--top-p", options.topP, "Not supported yet")->type_name("P");
-  app.add_option("--seed", options.seed, "Of the sampler [0]")->type_name("S");
+  options.prompts.addTo(app);
+  app.add_option("--max-tokens", options.maxTokens, "Generate at most N tokens for each prompt [256]")->type_name("N");
+  addSampling(app, options);
   app.add_option("--stop", options.stops, "End before this text; may be repeated")
       ->allow_extra_args(false)
       ->type_name("TEXT");
   app.add_flag("--ignore-eos", options.ignoreEos, "Go on after an end-of-sequence token");
   app.add_flag("--decode-only", options.decodeOnly, "Feed the prompt token by token, without the entry `prefill`");
+  app.add_option("--steps-per-launch", options.stepsPerLaunch, "Print tokens in groups of N, made in one launch [1]")
+      ->check(CLI::Range(uint32_t(1), uint32_t(1) << 16, "a number of steps"))
+      ->type_name("N");
   app.add_flag("--print-tokens", options.printTokens, "Print token ids instead of text");
   app.add_option("--logits", options.logits, "Also write tokens[n] and logits[n, vocabulary]")->type_name("FILE.npz");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  options.hasPrompt = text->count() > 0;
   Status status = generate(options);
   return status.ok() ? 0 : fail(status);
 }

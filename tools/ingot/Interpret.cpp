@@ -1,4 +1,7 @@
-#include "Interpret.h"
+// `ingot run --target interpreter`: one step by the reference interpreter instead of compiled code.
+#include "Run.h"
+
+#include "runtime/session/Artifact.h"
 
 #include "ingot/Interpreter/Host.h"
 #include "runtime/formats/DTypes.h"
@@ -7,9 +10,6 @@ namespace ingot::tool {
 
 using interpreter::HostInterpreter;
 using interpreter::HostTensor;
-using runtime::Result;
-using runtime::Status;
-
 namespace {
 
 /// "program/decode.cpu-avx2.bin" -> "program/decode.cpu-avx2.mlir"
@@ -36,8 +36,8 @@ Status failed(std::string messages) {
   return Status::corrupt(messages);
 }
 
-} // namespace
-
+/// One step of `entry` from the initial states, on the task program that the artifact carries in text. Values are
+/// rounded as their element types say; `seed` orders the tasks where the program leaves it open.
 Result<std::map<std::string, Array>> interpretEntry(const runtime::Artifact &artifact,
                                                     const runtime::ManifestEntry &entry,
                                                     const std::map<std::string, Array> &inputs, uint64_t seed) {
@@ -60,6 +60,29 @@ Result<std::map<std::string, Array>> interpretEntry(const runtime::Artifact &art
   for (const auto &[name, tensor] : *outputs)
     arrays[name] = {*runtime::parseDType(tensor.dtype), tensor.shape, {tensor.bytes.begin(), tensor.bytes.end()}};
   return arrays;
+}
+
+Status interpret(const EntryOptions &options) {
+  if (!options.params.empty())
+    return Status::unsupported("--params with --target interpreter is not supported yet");
+  Result<std::shared_ptr<runtime::Artifact>> artifact = runtime::Artifact::open(options.artifact);
+  if (!artifact)
+    return artifact.status();
+  Result<const runtime::ManifestEntry *> entry = chooseEntry((*artifact)->manifest(), options.entry);
+  if (!entry)
+    return entry.status();
+  Result<std::map<std::string, Array>> inputs = readInputs(options, **entry);
+  if (!inputs)
+    return inputs.status();
+  Result<std::map<std::string, Array>> outputs = interpretEntry(**artifact, **entry, *inputs, options.interleavingSeed);
+  return outputs ? writeNpz(options.outputs, {outputs->begin(), outputs->end()}) : outputs.status();
+}
+
+} // namespace
+
+int interpretMain(int, char **, const EntryOptions &options) {
+  Status status = interpret(options);
+  return status.ok() ? 0 : fail(status);
 }
 
 } // namespace ingot::tool

@@ -41,6 +41,8 @@ std::string printModel(const OrderedJson &json) {
   out += line("targets", text(json["targets"]));
   out += line("parameters", text(json["parameters"]["elements"]) + " in " + text(json["parameters"]["tensors"]) +
                                 " tensors, " + bytes(json["parameters"]["bytes"]) + " bytes");
+  for (const auto &[dtype, amount] : json["parameters"]["bytes_by_dtype"].items())
+    out += line("  in " + dtype, bytes(amount) + " bytes");
   for (const OrderedJson &state : json["state"]) {
     out += line("state", text(state["name"]) + " " + type(state) + ", " + bytes(state["bytes"]) + " bytes");
     for (const OrderedJson &from : state["from"])

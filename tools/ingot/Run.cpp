@@ -1,8 +1,7 @@
 // ingot run: one step of an entry on tensors from a file, from zero state.
+#include "Run.h"
+
 #include "Command.h"
-#include "Interpret.h"
-#include "Npz.h"
-#include "Support.h"
 
 #include "runtime/formats/DTypes.h"
 
@@ -14,12 +13,6 @@ using program::DType;
 using runtime::ManifestEntry;
 using runtime::ManifestTensor;
 using runtime::typeText;
-
-namespace {
-
-struct Options : RunOptions {
-  std::string entry, inputs, outputs;
-};
 
 Result<const ManifestEntry *> chooseEntry(const runtime::Manifest &manifest, const std::string &name) {
   if (name.empty() && manifest.entries.size() == 1)
@@ -33,14 +26,16 @@ Result<const ManifestEntry *> chooseEntry(const runtime::Manifest &manifest, con
                                               : "the artifact has no entry '" + name + "', but " + known);
 }
 
+namespace {
+
 /// All that is wrong with the arrays, not only the first.
 Status checkInputs(const ManifestEntry &entry, const std::map<std::string, Array> &arrays, const std::string &path) {
   std::string problems;
   for (const ManifestTensor &input : entry.inputs) {
     auto it = arrays.find(input.name);
-    if (it == arrays.end())
+    if (it == arrays.end() && !runtime::isSamplingRole(input.role))
       problems += "\n  '" + input.name + "' is missing";
-    else if (it->second.dtype != input.dtype || it->second.shape != input.shape)
+    else if (it != arrays.end() && (it->second.dtype != input.dtype || it->second.shape != input.shape))
       problems += "\n  '" + input.name + "' expects " + typeText(input.dtype, input.shape) + ", but got " +
                   typeText(it->second.dtype, it->second.shape);
   }
@@ -55,6 +50,27 @@ Status checkInputs(const ManifestEntry &entry, const std::map<std::string, Array
   return Status::invalidArgument("'" + path + "' does not fit entry '" + entry.name + "':" + problems +
                                  "\n  expected: " + (expected.empty() ? "no inputs" : expected));
 }
+
+} // namespace
+
+Result<std::map<std::string, Array>> readInputs(const EntryOptions &options, const ManifestEntry &entry) {
+  std::map<std::string, Array> inputs;
+  if (!options.inputs.empty()) {
+    Result<std::map<std::string, Array>> read = readNpz(options.inputs);
+    if (!read)
+      return read.status();
+    inputs = std::move(*read);
+  }
+  INGOT_RETURN_IF_ERROR(checkInputs(entry, inputs, options.inputs.empty() ? "no --inputs" : options.inputs));
+  // What says how the next token is chosen may be missing: zeros, which take the largest logit.
+  for (const ManifestTensor &input : entry.inputs)
+    if (!inputs.contains(input.name))
+      inputs[input.name] = {input.dtype, input.shape,
+                            std::string(runtime::checkedBytes(input.dtype, input.shape).value_or(0), '\0')};
+  return inputs;
+}
+
+namespace {
 
 /// DLPack's view of an array.
 DLTensor toTensor(Array &array) {
@@ -76,18 +92,6 @@ DLTensor toTensor(Array &array) {
   return tensor;
 }
 
-Result<std::map<std::string, Array>> readInputs(const Options &options, const ManifestEntry &entry) {
-  std::map<std::string, Array> inputs;
-  if (!options.inputs.empty()) {
-    Result<std::map<std::string, Array>> read = readNpz(options.inputs);
-    if (!read)
-      return read.status();
-    inputs = std::move(*read);
-  }
-  INGOT_RETURN_IF_ERROR(checkInputs(entry, inputs, options.inputs.empty() ? "no --inputs" : options.inputs));
-  return inputs;
-}
-
 using Outputs = std::vector<std::pair<std::string, Array>>;
 
 Result<Outputs> runCompiled(const Running &running, const ManifestEntry &entry, std::map<std::string, Array> inputs) {
@@ -106,7 +110,7 @@ Result<Outputs> runCompiled(const Running &running, const ManifestEntry &entry, 
   return outputs;
 }
 
-Status runEntry(const Options &options) {
+Status runEntry(const EntryOptions &options) {
   Result<Running> running = start(options);
   if (!running)
     return running.status();
@@ -120,33 +124,11 @@ Status runEntry(const Options &options) {
   return outputs ? writeNpz(options.outputs, *outputs) : outputs.status();
 }
 
-#ifdef INGOT_WITH_COMPILER
-Status runInterpreted(const Options &options) {
-  if (!options.params.empty())
-    return Status::unsupported("--params with --target interpreter is not supported yet");
-  Result<std::shared_ptr<runtime::Artifact>> artifact = runtime::Artifact::open(options.artifact);
-  if (!artifact)
-    return artifact.status();
-  Result<const ManifestEntry *> entry = chooseEntry((*artifact)->manifest(), options.entry);
-  if (!entry)
-    return entry.status();
-  Result<std::map<std::string, Array>> inputs = readInputs(options, **entry);
-  if (!inputs)
-    return inputs.status();
-  Result<std::map<std::string, Array>> outputs = interpretEntry(**artifact, **entry, *inputs, options.interleavingSeed);
-  return outputs ? writeNpz(options.outputs, {outputs->begin(), outputs->end()}) : outputs.status();
-}
-#else
-Status runInterpreted(const Options &) {
-  return Status::unsupported("target 'interpreter' is not supported in builds without the compiler");
-}
-#endif
-
 } // namespace
 
 int runMain(int argc, char **argv) {
   CLI::App app("Runs one step of an entry from zero state", "ingot run");
-  Options options;
+  EntryOptions options;
   options.addTo(app);
   app.add_option("--entry", options.entry, "The entry [the only one]")->type_name("NAME");
   app.add_option("--inputs", options.inputs, "Arrays with the names of the model's inputs")->type_name("FILE.npz");
@@ -155,7 +137,9 @@ int runMain(int argc, char **argv) {
       ->type_name("FILE.npz");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  Status status = options.target == "interpreter" ? runInterpreted(options) : runEntry(options);
+  if (options.target == "interpreter")
+    return interpretMain(argc, argv, options);
+  Status status = runEntry(options);
   return status.ok() ? 0 : fail(status);
 }
 

@@ -1,14 +1,11 @@
-// ingot: compiles models and runs what was compiled.
+// ingot: compiles models and runs what was compiled. This program stands on the runtime alone.
 #include "Command.h"
+#include "Delegate.h"
+#include "EntryPoint.h"
+#include "Run.h"
 
-#include "runtime/formats/File.h"
-
-#include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <exception>
-#include <iterator>
-#include <new>
 
 using namespace ingot::tool;
 
@@ -20,28 +17,22 @@ struct Command {
   int (*main)(int argc, char **argv); // null: not supported yet
 };
 
-#ifdef INGOT_WITH_COMPILER
-constexpr auto kCompile = compileMain;
-#else
-constexpr int (*kCompile)(int, char **) = nullptr;
-#endif
-
 constexpr Command kCommands[] = {
-    {"compile", "turn a model into an artifact", kCompile},
+    {"compile", "turn a model into an artifact", compileMain},
     {"run", "run one entry of an artifact on tensors", runMain},
     {"generate", "continue a prompt", generateMain},
     {"inspect", "show what an artifact holds", inspectMain},
     {"train", nullptr, nullptr},
     {"eval", nullptr, nullptr},
-    {"bench", nullptr, nullptr},
-    {"trace", nullptr, nullptr},
+    {"bench", "time the steps of an artifact's entries", benchMain},
+    {"trace", "record when the tasks of a step run", traceMain},
     {"debug", nullptr, nullptr},
 };
 
 void printUsage(FILE *out) {
   std::fprintf(out, "usage: ingot COMMAND [OPTIONS]\n\ncommands:\n");
   for (const Command &command : kCommands)
-    if (command.main)
+    if (command.main && (command.main != compileMain || !findHelper("ingot-compiler").empty()))
       std::fprintf(out, "  %-10s %s\n", command.name, command.summary);
   std::fprintf(out, "\n`ingot COMMAND --help` explains a command\n");
 }
@@ -60,8 +51,7 @@ int dispatch(int argc, char **argv) {
       continue;
     if (command.main)
       return command.main(argc - 1, argv + 1);
-    std::fprintf(stderr, "ingot: '%s' is not supported yet%s\n", command.name,
-                 command.summary ? " in builds without the compiler" : "");
+    std::fprintf(stderr, "ingot: '%s' is not supported yet\n", command.name);
     return 1;
   }
   std::fprintf(stderr, "ingot: unknown command '%s'\n", argv[1]);
@@ -71,18 +61,12 @@ int dispatch(int argc, char **argv) {
 
 } // namespace
 
-int main(int argc, char **argv) {
-  ingot::runtime::removeUnfinishedFilesOnSignals();
-  // Failed writes are reported as such instead of ending the process.
-  std::signal(SIGXFSZ, SIG_IGN);
-  std::signal(SIGPIPE, SIG_IGN);
-  try {
-    return dispatch(argc, argv);
-  } catch (const std::bad_alloc &) {
-    std::fprintf(stderr, "ingot: out of memory\n");
-    return 1;
-  } catch (const std::exception &error) { // of the standard library
-    std::fprintf(stderr, "ingot: %s\n", error.what());
-    return 1;
-  }
+int ingot::tool::compileMain(int argc, char **argv) {
+  return delegateToCompiler(argc, argv, "'compile' is not supported yet in builds without the compiler");
 }
+
+int ingot::tool::interpretMain(int argc, char **argv, const EntryOptions &) {
+  return delegateToCompiler(argc, argv, "target 'interpreter' is not supported in builds without the compiler");
+}
+
+int main(int argc, char **argv) { return guardedMain(dispatch, argc, argv); }

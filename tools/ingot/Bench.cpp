@@ -1,0 +1,142 @@
+// ingot bench: how long steps of an artifact's entries take on this machine.
+#include "Command.h"
+#include "Support.h"
+#include "TimedEntry.h"
+
+#include "runtime/formats/Json.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <vector>
+
+namespace ingot::tool {
+
+using runtime::OrderedJson;
+using runtime::Session;
+
+namespace {
+
+struct Options : RunOptions {
+  std::string entry;
+  uint64_t rounds = 9, position = kDefaultPosition;
+  double seconds = 0.1;
+  bool json = false;
+};
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// Seconds per step in each of several rounds, sorted.
+struct Timing {
+  std::vector<double> rounds;
+
+  double median() const {
+    size_t middle = rounds.size() / 2;
+    return rounds.size() % 2 ? rounds[middle] : (rounds[middle - 1] + rounds[middle]) / 2;
+  }
+  /// Distance of the quartiles as a share of the median.
+  double spread() const { return (rounds[rounds.size() * 3 / 4] - rounds[rounds.size() / 4]) / median(); }
+};
+
+Result<Timing> timeSteps(Session &session, Session::Entry &entry, const Options &options) {
+  Timing timing;
+  // The first round warms up and says how many steps a round needs.
+  uint64_t steps = 0;
+  for (Clock::time_point begin = Clock::now(); steps < 3 || since(begin) < options.seconds; ++steps)
+    INGOT_RETURN_IF_ERROR(session.runStep(entry));
+  for (uint64_t round = 0; round < options.rounds; ++round) {
+    Clock::time_point begin = Clock::now();
+    for (uint64_t step = 0; step < steps; ++step)
+      INGOT_RETURN_IF_ERROR(session.runStep(entry));
+    timing.rounds.push_back(since(begin) / static_cast<double>(steps));
+  }
+  std::sort(timing.rounds.begin(), timing.rounds.end());
+  return timing;
+}
+
+/// Tokens that a step works on; 0 if it is no step of a decoder.
+uint64_t tokensOf(const runtime::ManifestEntry &entry) {
+  const runtime::ManifestTensor *tokens = entry.inputOfRole(runtime::kRoleTokens);
+  uint64_t count = tokens ? 1 : 0;
+  for (int64_t extent : tokens ? tokens->shape : std::vector<int64_t>())
+    count *= static_cast<uint64_t>(extent);
+  return count;
+}
+
+OrderedJson describe(const Session &session, const Session::Entry &entry, const Options &options,
+                     const Timing &timing) {
+  OrderedJson row = {{"entry", entry.manifest().name},
+                     {"target", entry.prepared->program->target},
+                     {"launch", options.launch.empty() ? "megakernel" : options.launch},
+                     {"workers", session.workers()},
+                     {"step_seconds", timing.median()},
+                     {"best_step_seconds", timing.rounds.front()},
+                     {"spread", timing.spread()}};
+  if (uint64_t tokens = tokensOf(entry.manifest()))
+    row["tokens_per_second"] = static_cast<double>(tokens) / timing.median();
+  return row;
+}
+
+void printRow(const OrderedJson &row) {
+  char line[512];
+  std::snprintf(line, sizeof(line), "%-12s %s, %s, %u workers: %.1f us per step, best %.1f us, spread %.0f%%",
+                row["entry"].get<std::string>().c_str(), row["target"].get<std::string>().c_str(),
+                row["launch"].get<std::string>().c_str(), row["workers"].get<uint32_t>(),
+                row["step_seconds"].get<double>() * 1e6, row["best_step_seconds"].get<double>() * 1e6,
+                row["spread"].get<double>() * 100);
+  std::string text = line;
+  if (row.contains("tokens_per_second")) {
+    std::snprintf(line, sizeof(line), "; %.1f tokens/s", row["tokens_per_second"].get<double>());
+    text += line;
+  }
+  print(text + "\n");
+}
+
+Status benchArtifact(const Options &options) {
+  Result<std::unique_ptr<Session>> session = startSession(options);
+  if (!session)
+    return session.status();
+  OrderedJson rows = OrderedJson::array();
+  for (const runtime::ManifestEntry &manifest : (*session)->artifact().manifest().entries) {
+    if (!options.entry.empty() && manifest.name != options.entry)
+      continue;
+    Session::Entry &entry = *(*session)->findEntry(manifest.name);
+    fillInputs(**session, entry, options.position);
+    Result<Timing> timing = timeSteps(**session, entry, options);
+    if (!timing)
+      return Status(timing.status()).withContext("entry '" + manifest.name + "'");
+    rows.push_back(describe(**session, entry, options, *timing));
+    if (!options.json)
+      printRow(rows.back());
+  }
+  if (rows.empty())
+    return chooseTimedEntry(**session, options.entry).status();
+  if (options.json)
+    print(rows.dump(2) + "\n");
+  return finishOutput();
+}
+
+} // namespace
+
+int benchMain(int argc, char **argv) {
+  CLI::App app("Times the steps of an artifact's entries on this machine", "ingot bench");
+  Options options;
+  options.addTo(app);
+  app.add_option("--entry", options.entry, "Time this entry only")->type_name("NAME");
+  app.add_option("--rounds", options.rounds, "Take the median of N rounds [9]")
+      ->check(CLI::Range(1u, 10000u))
+      ->type_name("N");
+  app.add_option("--seconds", options.seconds, "Length of a round [0.1]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("S");
+  app.add_option("--position", options.position, "Positions that the sequence has behind it [64]")->type_name("N");
+  app.add_flag("--json", options.json, "Print JSON");
+  if (int exit = parse(app, argc, argv); exit >= 0)
+    return exit;
+  Status status = benchArtifact(options);
+  return status.ok() ? 0 : fail(status);
+}
+
+} // namespace ingot::tool
