@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
-"""Measures compiled decoders on this machine's CPU and writes docs/results/bench_cpu.json and bench_cpu.md.
+"""Measures Ingot and its peers on this machine's CPU and writes docs/results/bench_cpu.{json,md,svg}.
 
-Arms that are compared take turns within one process, so that both see the same machine; figures are medians, `spread` is the
-distance of the quartiles divided by the median. A peer that is not installed is named and left out.
+Arms that are compared take turns in short bursts, each in a process of its own; a burst waits for an idle machine, rounds in
+which others used the machine are dropped, figures are medians (see method.py). Every unit stands alone: one that fails is
+reported and the rest goes on. A peer that is not installed is named and left out (scripts/bench-peers installs them).
 """
 
 import argparse
 import datetime
+import fnmatch
 import json
 import os
 import pathlib
 import platform
 import sys
-import tempfile
 import time
+import traceback
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "test/conformance"), str(ROOT / "examples/llama2c")]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import cases  # noqa: E402
+import method  # noqa: E402
+import models  # noqa: E402
 import report  # noqa: E402
 
 
@@ -29,81 +32,118 @@ def cpu_model():
     return platform.processor()
 
 
-def busy_share(seconds=1.0):
-    """How much of all cores others use: the share of time that was not idle while we sleep."""
-
-    def times():
-        fields = [int(field) for field in open("/proc/stat").readline().split()[1:9]]
-        return sum(fields), fields[3] + fields[4]
-
-    total, idle = times()
-    time.sleep(seconds)
-    later, later_idle = times()
-    return 1 - (later_idle - idle) / max(1, later - total)
-
-
 class Recorder:
-    """Collects rows, and what was left out."""
+    """Collects rows, and what was left out or failed."""
 
     def __init__(self, device):
         self.device, self.rows, self.skipped = device, [], []
         self.date = datetime.date.today().isoformat()
 
-    def add(self, case, metric, ours, workers=None, spread=None, peer=None, peer_name=None, roofline=None):
-        """`ratio` is how many times better ours is: of rates ours / peer, of times peer / ours."""
-        ratio = None
-        if peer:
-            ratio = peer / ours if metric.endswith(("seconds", "ms")) else ours / peer
-        row = dict(case=case, precision="f32", workers=workers, metric=metric, ours=ours, peer=peer, peer_name=peer_name,
-                   ratio=ratio, roofline=roofline, spread=spread, device=self.device, date=self.date,
-                   busy=round(busy_share(0.3), 3))
-        self.rows.append(row)
-        print(report.line(row), flush=True)
+    def add(self, case, metric, result, precision=None, workers=None, peer=None, peer_name=None):
+        """`result` is a method.Summary, or a number that was seen once; `ratio` is how many times better ours is."""
+        if not isinstance(result, method.Summary):
+            lower = metric in report.LOWER_IS_BETTER
+            ratio = None if not peer else peer / result if lower else result / peer
+            result = method.Summary(ours=result, peer=peer, ratio=ratio, spread=None, roofline=None, busy=0.0)
+        self.rows.append(dict(
+            case=case, precision=precision, workers=workers, metric=metric, ours=result.ours, peer=result.peer,
+            peer_name=peer_name, ratio=result.ratio, roofline=result.roofline, spread=result.spread, device=self.device,
+            date=self.date, busy=round(result.busy, 3)))
+        print("  " + report.line(self.rows[-1]), flush=True)
 
     def skip(self, what, why):
-        self.skipped.append(f"{what}: {why}")
-        print(f"skipped {what}: {why}", flush=True)
+        entry = f"{what}: {why}"
+        if entry not in self.skipped:
+            self.skipped.append(entry)
+            print(f"  skipped {entry}", flush=True)
 
 
-def key(row):
-    return row["case"], row["metric"], row["workers"], row["peer_name"]
+class Run:
+    """A run and its files: rows in OUTPUT/NAME.json after every unit, and which units are done, for --resume."""
+
+    def __init__(self, args, recorder):
+        self.recorder, self.results, self.name = recorder, args.output, args.name
+        self.progress = models.CACHE / f"progress-{args.name}.json"
+        self.done, self.old = [], self.read_rows() if args.only or args.resume else []
+        if args.resume and self.progress.exists():
+            state = json.loads(self.progress.read_text())
+            self.done, recorder.skipped = state["done"], state["skipped"]
+
+    @property
+    def path(self):
+        return self.results / f"{self.name}.json"
+
+    def read_rows(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else []
+
+    def finish(self, unit):
+        self.done.append(unit)
+        models.CACHE.mkdir(parents=True, exist_ok=True)
+        self.progress.write_text(json.dumps({"done": self.done, "skipped": self.recorder.skipped}))
+        self.results.mkdir(parents=True, exist_ok=True)
+        report.write(self.results, self.name, report.merged(self.old, self.recorder.rows), self.recorder.skipped)
 
 
-def merged(path, rows):
-    """Rows of earlier runs that this one did not measure again, and the new ones."""
-    old = json.loads(path.read_text()) if path.exists() else []
-    new = {key(row) for row in rows}
-    return [row for row in old if key(row) not in new] + rows
+def measure(names, table, context, run):
+    """Runs units; gives how many failed."""
+    failed = 0
+    for number, name in enumerate(names, 1):
+        print(f"[{number}/{len(names)}] {name}", flush=True)
+        began = time.monotonic()
+        try:
+            table[name](context)
+        except models.Unavailable as error:
+            context.recorder.skip(name, str(error))
+        except Exception as error:  # one unit must not end the others
+            failed += 1
+            traceback.print_exc()
+            context.recorder.skip(name, f"FAILED: {type(error).__name__}: {error}")
+        run.finish(name)
+        print(f"  {time.monotonic() - began:.1f} s", flush=True)
+    return failed
+
+
+def selected(patterns, table):
+    """The units that match a comma-separated list of patterns; "decode" stands for "decode/*"."""
+    names = []
+    for pattern in patterns.split(","):
+        found = [name for name in table if fnmatch.fnmatch(name, pattern) or name.startswith(pattern + "/")]
+        if not found:
+            raise SystemExit(f"bench: no unit matches '{pattern}'; --list shows them")
+        names += found
+    return [name for name in table if name in names]
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=pathlib.Path, default=models.ROOT / "docs/results", help="folder for the results")
+    parser.add_argument("--name", default="bench_cpu", help="of the files that are written")
+    parser.add_argument("--only", help="units, separated by commas, * stands for anything: 'decode/15M/*,start'; rows of others stay")
+    parser.add_argument("--list", action="store_true", help="list the units")
+    parser.add_argument("--quick", action="store_true", help="two short rounds each: whether it works, not how fast")
+    parser.add_argument("--force", action="store_true", help="do not wait for an idle machine; the rows say how busy it was")
+    parser.add_argument("--resume", action="store_true", help="go on after the last unit that an interrupted run finished")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs/results")
-    parser.add_argument("--only", default=",".join(cases.CASES), help="cases, separated by commas: " + ", ".join(cases.CASES))
-    parser.add_argument("--force", action="store_true", help="measure on a busy machine too; the rows say how busy it was")
-    args = parser.parse_args()
-    names = args.only.split(",")
-    if unknown := [name for name in names if name not in cases.CASES]:
-        parser.error(f"unknown case {unknown[0]}")
-    share = busy_share()
-    if share > 0.1 and not args.force:
-        print(f"the machine is busy: others use {share:.0%} of its {os.cpu_count()} cores; figures would mean little. "
-              "--force measures anyway", file=sys.stderr)
-        return 1
-    if share > 0.1:
-        print(f"warning: others use {share:.0%} of {os.cpu_count()} cores", file=sys.stderr)
+    args = parse()
+    table = cases.units()
+    names = selected(args.only, table) if args.only else list(table)
+    if args.list:
+        print("\n".join(names))
+        return 0
     recorder = Recorder(f"{cpu_model()}, {len(os.sched_getaffinity(0))} cores")
-    with tempfile.TemporaryDirectory() as folder:
-        context = cases.Context(pathlib.Path(folder), recorder)
-        for name in names:
-            cases.CASES[name](context)
-    args.output.mkdir(parents=True, exist_ok=True)
-    path = args.output / "bench_cpu.json"
-    rows = merged(path, recorder.rows)
-    path.write_text(json.dumps(rows, indent=1) + "\n")
-    (args.output / "bench_cpu.md").write_text(report.table(rows, recorder.skipped, share))
-    print(f"wrote {path} and bench_cpu.md")
-    return 0
+    plan = method.Plan(rounds=2, extra=0, patience=0) if args.quick else method.Plan()
+    if args.force:
+        plan.patience = plan.extra = 0
+    context = cases.Context(recorder, plan, burst=0.05 if args.quick else 0.25)
+    run = Run(args, recorder)
+    names = [name for name in names if name not in run.done]
+    began = time.monotonic()
+    failed = measure(names, table, context, run)
+    print(f"wrote {run.path} and the table and picture beside it; {time.monotonic() - began:.0f} s, {failed} units failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

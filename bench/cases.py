@@ -1,215 +1,294 @@
-"""What bench.py measures. A case takes a Context and adds rows to its recorder."""
+"""What bench.py measures: units, each on its own, that add rows to the recorder of their context."""
 
+import contextlib
+import dataclasses
 import functools
 import json
 import os
 import pathlib
-import shutil
-import statistics
 import subprocess
-import time
+import sys
+import tempfile
 
-import numpy as np
+import contraction
+import method
+import peers
+from children import ChildError
+from models import BIN, ROOT, SHAPES, Model, Unavailable, run
 
-import toolchain
-from reference import OnnxDecoder
-from runtime_api import EAGER, LIBRARY, MEGAKERNEL, Session
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-BIN = ROOT / "build/dev/bin"
-STORIES = ROOT.parent / "shared/data/llm"
-WORKERS = [1, 2]
-START = 64  # decoding is timed behind this many tokens
+WORKERS = (1, 2)
+LLAMA, EAGER, ONNX_RUNTIME = "llama.cpp", "ingot --launch=eager", "ONNX Runtime"
 
 
+@dataclasses.dataclass
 class Context:
-    def __init__(self, folder, recorder):
-        self.folder, self.recorder = folder, recorder
+    """Where rows go, and how much effort to spend. `burst` is in seconds."""
 
-    @functools.cached_property
-    def small(self):
-        """stories260K, or a seeded decoder of its shape: (name, Decoder)."""
-        folder = self.folder / "small"
-        folder.mkdir()
-        if (STORIES / "stories260K.bin").exists():
-            return "stories260K", toolchain.Decoder(folder, STORIES / "stories260K.bin", STORIES / "tok512.bin")
-        self.recorder.skip("stories260K", "../shared/data/llm is not there; a seeded decoder of its shape stands in")
-        return "seeded-260K", toolchain.Decoder(folder, *toolchain.make_model(folder))
+    recorder: object
+    plan: method.Plan
+    burst: float = 0.25
 
-    @functools.cached_property
-    def large(self):
-        """Seeded, larger than the caches: decoding is bound by memory."""
-        folder = self.folder / "large"
-        folder.mkdir()
-        sizes = dict(dim=512, hidden=1376, layers=8, heads=8, kv_heads=8, vocab=4096, max_seq=512)
-        flags = [text for name, size in sizes.items() for text in ("--" + name.replace("_", "-"), size)]
-        return "seeded-27M", toolchain.Decoder(folder, *toolchain.make_model(folder, *flags))
+    def rounds(self, arms, pids, fewer=None):
+        plan = self.plan
+        if fewer:
+            plan = dataclasses.replace(plan, rounds=min(fewer, plan.rounds), extra=min(fewer, plan.extra))
+        return method.run_rounds(arms, pids, plan)
 
 
-def median_and_spread(values):
-    middle = statistics.median(values)
-    quartiles = statistics.quantiles(values, n=4)
-    return middle, (quartiles[2] - quartiles[0]) / middle
+class Comparison:
+    """Arms of one model: our megakernel, our eager arm and the peers that are there, all with `workers` threads."""
+
+    def __init__(self, context, stack, name, precision, workers):
+        self.context, self.precision, self.workers = context, precision, workers
+        self.model = Model(name)
+        path = self.model.artifact(precision)
+        self.ours, self.roof = peers.ingot(stack), peers.roofline(stack)
+        self.pids = [self.ours.pid, self.roof.pid]
+        self.ours.call("open_session", key="ours", path=path, workers=workers)
+        self.peers = {}
+        with self.skipping(LLAMA):
+            child = peers.llama(stack, workers)
+            peers.open_llama(child, "ours", self.model, precision, workers)
+            error = peers.agreement(self.ours, child, "ours", self.model, precision)
+            self.add("logits_difference", error, peer_name=LLAMA)
+            self.peers[LLAMA] = child
+            self.pids.append(child.pid)
+
+    def add(self, metric, summary, **more):
+        self.context.recorder.add(self.model.name, metric, summary, precision=self.precision, workers=self.workers, **more)
+
+    @contextlib.contextmanager
+    def skipping(self, peer):
+        try:
+            yield
+        except (Unavailable, ChildError) as error:
+            self.context.recorder.skip(f"{peer}, {self.model.name} {self.precision}", str(error))
+
+    def use_onnx_runtime(self, stack):
+        with self.skipping(ONNX_RUNTIME):
+            child = peers.onnx_runtime(stack, self.model, self.workers)
+            self.peers[ONNX_RUNTIME] = child
+            self.pids.append(child.pid)
+
+    def use_eager(self):
+        self.ours.call("open_session", key="eager", path=self.model.artifact(self.precision), workers=self.workers, eager=True)
+
+    def arms(self, function, **arguments):
+        """{arm: function that calls `function` of its child}."""
+        call = functools.partial
+        arms = {"ours": call(self.ours.call, function, key="ours", **arguments)}
+        for name, child in self.peers.items():
+            arms[name] = call(child.call, function, key="model" if name == ONNX_RUNTIME else "ours", **arguments)
+        return arms
 
 
-def bandwidth(bytes_read, threads):
-    done = subprocess.run([BIN / "read_bandwidth", str(bytes_read), str(threads)], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+def decode(context, name, precision, workers):
+    """Tokens per second, one at a time."""
+    with contextlib.ExitStack() as stack:
+        comparison = Comparison(context, stack, name, precision, workers)
+        comparison.use_eager()
+        if precision == "f32" and name in ("260K", "15M"):
+            comparison.use_onnx_runtime(stack)
+        model = comparison.model
+        request = dict(prompt=model.prompt(model.shape.start), count=model.shape.burst, seconds=context.burst)
+        arms = comparison.arms("decode", **request)
+        arms[EAGER] = functools.partial(comparison.ours.call, "decode", key="eager", **request)
+        weights = model.weight_bytes(precision)
+        arms["read"] = lambda: float(comparison.roof.ask(f"read {weights} {workers} {context.burst / 2}"))
+        rounds = context.rounds(arms, comparison.pids)
+        bytes_read = model.decode_bytes(precision)
+        for peer in (LLAMA, EAGER, ONNX_RUNTIME):
+            if peer in arms:
+                summary = method.summarise(rounds, "ours", peer, bound=lambda values: values["read"] / bytes_read)
+                comparison.add("decode_tokens_per_second", summary, peer_name=peer)
+        comparison.add("read_bandwidth", method.summarise(rounds, "read"))
 
 
-def decode_bytes(session, position):
-    """Bytes that a decode step at `position` reads: every weight once (output and embedding share theirs in these models),
-    and the cache up to here."""
-    memory = session.memory()
-    kv = session.manifest["state"][0]
-    return memory["params"] + memory["state"] * position // kv["shape"][4]
+def prefill(context, name, precision, workers, count):
+    """Tokens per second of a prompt."""
+    with contextlib.ExitStack() as stack:
+        comparison = Comparison(context, stack, name, precision, workers)
+        model = comparison.model
+        if name == "1.1B" and workers * count < 256:
+            context = dataclasses.replace(context, burst=0)
+        arms = comparison.arms("prefill", prompt=model.prompt(count), seconds=context.burst)
+        arms["flops"] = lambda: float(comparison.roof.ask(f"flops {precision} {workers} 0.1"))
+        rounds = context.rounds(arms, comparison.pids, fewer=5 if name == "1.1B" else None)
+        work = model.prefill_flops(count) / count
+        bound = (lambda values: values["flops"] / work) if rounds[0].values["flops"] else None
+        for peer in [LLAMA] if LLAMA in arms else [None]:
+            summary = method.summarise(rounds, "ours", peer, bound=bound)
+            comparison.add(f"prefill_{count}_tokens_per_second", summary, peer_name=peer)
 
 
-def tokens_of(decoder, count=448):
-    return np.random.default_rng(1).integers(3, decoder.config.vocab, count).tolist()
+def start(context, name):
+    """Milliseconds to the first token: in a process that has the library, and as a command."""
+    model, precision = Model(name), SHAPES[name].precisions[0]
+    path = model.artifact(precision)
+    with contextlib.ExitStack() as stack:
+        ours = peers.ingot(stack)
+        arms = {"ours": functools.partial(ours.call, "first_token", path=path, workers=2)}
+        pids = [ours.pid]
+        try:
+            llama = peers.llama(stack, 2)
+            pids.append(llama.pid)
+            arms[LLAMA] = functools.partial(llama.call, "first_token", path=model.gguf(precision), threads=2,
+                                            context=model.config.max_seq, half_cache=precision != "f32")
+        except Unavailable as error:
+            context.recorder.skip(f"{LLAMA}, {model.name}", str(error))
+        arms["process"] = lambda: 1e3 * generate_command(path, 1)["seconds"]
+        rounds = context.rounds(arms, pids)
+    add = functools.partial(context.recorder.add, model.name, precision=precision, workers=2)
+    peer = LLAMA if LLAMA in arms else None
+    add("open_to_first_token_ms", method.summarise(rounds, "ours", peer, better="lower"), peer_name=peer)
+    add("process_to_first_token_ms", method.summarise(rounds, "process"))
 
 
-def tokens_to_time(decoder):
-    return 128 if decoder.config.dim < 256 else 24
+def measure_process(*command, timeout=600):
+    return json.loads(run([BIN / "measure_process", *command], timeout))
 
 
-def decode(context):
-    """The megakernel against its eager arm and ONNX Runtime: rounds take turns."""
-    for name, decoder in (context.small, context.large):
-        tokens = tokens_of(decoder)
-        count = tokens_to_time(decoder)
-        artifact = decoder.artifact("named")
-        for workers in WORKERS:
-            sessions = {launch: Session(artifact, workers=workers, launch=launch) for launch in (MEGAKERNEL, EAGER)}
-            rates = {launch: [] for launch in sessions}
-            for round_ in range(9):
-                for launch, session in sessions.items():
-                    session.reset()
-                    rate = session.decode_rate(tokens[:START], count)
-                    if round_:  # the first warms up
-                        rates[launch].append(rate)
-            ours, spread = median_and_spread(rates[MEGAKERNEL])
-            eager, _ = median_and_spread(rates[EAGER])
-            read = decode_bytes(sessions[MEGAKERNEL], START + count // 2)
-            rate = bandwidth(read, workers)
-            add = functools.partial(context.recorder.add, name, workers=workers)
-            add("read_bandwidth", rate)
-            add("decode_tokens_per_second", ours, spread=spread, peer=eager, peer_name="ingot --launch=eager",
-                roofline=ours * read / rate)
-            for session in sessions.values():
-                session.close()
-            peer = onnx_runtime(context, decoder, workers, tokens, count)
-            if peer:
-                add("decode_tokens_per_second", ours, spread=spread, peer=peer[0], peer_name="ONNX Runtime")
-                with Session(artifact, workers=workers) as session:
-                    rates = [prefill_rate(session, tokens) for _ in range(6)][1:]
-                ours, spread = median_and_spread(rates)
-                add("prefill_tokens_per_second", ours, spread=spread, peer=peer[1], peer_name="ONNX Runtime, in one call")
-    for peer in ("llama2.c", "llama-bench"):
-        if not shutil.which(peer):
-            context.recorder.skip(peer, "not installed")
+def generate_command(path, count):
+    done = measure_process(BIN / "ingot", "generate", path, "--tokens", 1, "--max-tokens", count, "--workers", 2, "--ignore-eos")
+    if done["status"]:
+        raise RuntimeError(f"ingot generate ended with {done['status']}")
+    return done
 
 
-def prefill_rate(session, tokens):
-    session.reset()
-    began = time.perf_counter()
-    session.prefill(tokens)
-    return len(tokens) / (time.perf_counter() - began)
+def memory(context, name, precision):
+    """Most resident memory of `ingot generate` against the weights that it maps, the arena, and 8 MiB."""
+    model = Model(name)
+    path = model.artifact(precision)
+    with contextlib.ExitStack() as stack:
+        planned = peers.ingot(stack).call("open_session", key="ours", path=path, workers=2)
+    peak = generate_command(path, 16)["peak_bytes"]
+    bound = planned["params"] + planned["arena"] + (8 << 20)
+    context.recorder.add(model.name, "resident_bytes", peak, precision=precision, workers=2, peer=bound,
+                         peer_name="mapped weights + arena + 8 MiB")
 
 
-def onnx_runtime(context, decoder, threads, tokens, count):
-    """Median rates of decoding with a growing cache, and of the prompt in one call."""
+def compile_time(context, name, precision):
+    """`ingot compile` as a command: seconds, and most resident memory against source and artifact together."""
+    model, repeats = Model(name), {"260K": 5, "15M": 3}.get(name, 1)
+    source = model.make_checkpoint().stat().st_size
+    with tempfile.TemporaryDirectory(dir=model.folder) as folder:
+        output = pathlib.Path(folder) / "out.ingot"
+        runs = []
+        for _ in range(min(repeats, context.plan.rounds)):
+            runs.append(measure_process(*model.compile_command(precision, output)))
+            if runs[-1]["status"]:
+                run(model.compile_command(precision, output))  # raises with the compiler's message
+        both = source + output.stat().st_size
+    rounds = [method.Round({"seconds": done["seconds"]}, 0) for done in runs]
+    add = functools.partial(context.recorder.add, model.name, precision=precision)
+    add("compile_seconds", method.summarise(rounds, "seconds"))
+    add("compile_resident_bytes", max(done["peak_bytes"] for done in runs), peer=both, peer_name="checkpoint + artifact")
+
+
+def neighbours(context, name, workers):
+    """Throughput with a spinning process on every core, as a share of the throughput without."""
+    with contextlib.ExitStack() as stack:
+        comparison = Comparison(context, stack, name, "f32", workers)
+        model, seconds = comparison.model, 4 * context.burst
+        prompt = model.prompt(model.shape.start)
+        arms = comparison.arms("decode", prompt=prompt, count=model.shape.burst, seconds=seconds)
+
+        def share(arm):
+            idle = arms[arm]()
+            with spinning(os.cpu_count()):
+                return arms[arm]() / idle
+
+        shares = {arm: functools.partial(share, arm) for arm in arms}
+        rounds = method.run_rounds(shares, comparison.pids, dataclasses.replace(context.plan, rounds=3, extra=0))
+        peer = LLAMA if LLAMA in arms else None
+        comparison.add("busy_share_of_idle", method.summarise(rounds, "ours", peer), peer_name=peer)
+
+
+@contextlib.contextmanager
+def spinning(count):
+    """`count` processes that do nothing but run."""
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(count)]
     try:
-        peer = OnnxDecoder(decoder.onnx("decomposed"), decoder.config, threads=threads)
-    except ImportError:
-        context.recorder.skip("ONNX Runtime", "not installed")
-        return None
-    decodes, prefills = [], []
-    for _ in range(5):
-        peer.reset()
-        peer.run(tokens[:START])
-        began = time.perf_counter()
-        for token in tokens[START : START + count]:
-            peer.run([token])
-        decodes.append(count / (time.perf_counter() - began))
-        peer.reset()
-        began = time.perf_counter()
-        peer.run(tokens)
-        prefills.append(len(tokens) / (time.perf_counter() - began))
-    return statistics.median(decodes[1:]), statistics.median(prefills[1:])
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
-def compile_time(context):
-    name, decoder = context.small
-    for form in toolchain.FORMS:
-        model, times = decoder.model(form), []
-        for _ in range(5):
-            began = time.perf_counter()
-            toolchain.succeed(toolchain.ingot("compile", *model, "-o", context.folder / "out.ingot"))
-            times.append(time.perf_counter() - began)
-        ours, spread = median_and_spread(times)
-        context.recorder.add(f"{name}, {form}", "compile_seconds", ours, spread=spread)
-    name, decoder = context.large
-    began = time.perf_counter()
-    toolchain.succeed(toolchain.ingot("compile", *decoder.model("named"), "-o", context.folder / "out.ingot"))
-    context.recorder.add(f"{name}, named", "compile_seconds", time.perf_counter() - began)
-
-
-def start(context):
-    """From nothing to the first token: in a process that has the library, and as a command."""
-    for name, decoder in (context.small, context.large):
-        artifact = decoder.artifact("named")
-        times, commands = [], []
-        for _ in range(9):
-            began = time.perf_counter()
-            with Session(artifact, workers=2) as session:
-                session.generate([1], 1)
-            times.append(1e3 * (time.perf_counter() - began))
-            began = time.perf_counter()
-            toolchain.succeed(toolchain.ingot("generate", artifact, "--tokens", 1, "--max-tokens", 1, "--workers", 2))
-            commands.append(1e3 * (time.perf_counter() - began))
-        for metric, values in (("open_to_first_token_ms", times), ("process_to_first_token_ms", commands)):
-            ours, spread = median_and_spread(values[1:])
-            context.recorder.add(name, metric, ours, workers=2, spread=spread)
-
-
-def verifier(context):
+def verifier(context, events):
     """The verifier on a decoder's step of 100,000 tasks for 132 queues."""
     if not (BIN / "verify_bench").exists():
-        context.recorder.skip("verifier", "google-benchmark is not installed")
-        return
-    for events in (0, 1):
-        pattern = f"verifyProgram/layers:156/per_tile_events:{events}$"
-        command = [BIN / "verify_bench", f"--benchmark_filter={pattern}", "--benchmark_format=json",
-                   "--benchmark_repetitions=5"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        runs = [run for run in json.loads(done.stdout)["benchmarks"] if run["run_type"] == "iteration"]
-        ours, spread = median_and_spread([run["real_time"] / 1e3 for run in runs])
-        what = "an event per tile" if events else "an event per launch"
-        context.recorder.add(f"{runs[0]['tasks']:.0f} tasks, {what}", "verify_seconds", ours, workers=132, spread=spread)
+        raise Unavailable("google-benchmark is not installed")
+    pattern = f"verifyProgram/layers:156/per_tile_events:{events}$"
+    out = run([BIN / "verify_bench", f"--benchmark_filter={pattern}", "--benchmark_format=json", "--benchmark_repetitions=5"])
+    runs = [one for one in json.loads(out)["benchmarks"] if one["run_type"] == "iteration"]
+    summary = method.summarise([method.Round({"s": one["real_time"] / 1e3}, 0) for one in runs], "s")
+    what = "an event per tile" if events else "an event per launch"
+    context.recorder.add(f"{runs[0]['tasks']:.0f} tasks, {what}", "verify_seconds", summary, workers=132)
 
 
 def sizes(context):
-    stripped = context.folder / "stripped.so"
-    subprocess.run(["strip", "-o", stripped, LIBRARY], check=True)
-    context.recorder.add("libingot_runtime.so, stripped", "library_bytes", stripped.stat().st_size)
-    for name, decoder in (context.small, context.large):
-        described = json.loads(toolchain.succeed(toolchain.ingot("inspect", decoder.artifact("named"), "--json")))
-        c = decoder.config
-        formula = 2 * c.kv_heads * c.head_dim * 4 * c.layers
-        context.recorder.add(name, "kv_bytes_per_token", described["kv_bytes_per_token"], peer=formula, peer_name="formula")
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = pathlib.Path(folder) / "stripped.so"
+        run(["strip", "-o", stripped, ROOT / "build/dev/lib/libingot_runtime.so"])
+        context.recorder.add("libingot_runtime.so, stripped", "library_bytes", stripped.stat().st_size)
+    for name in ("260K", "15M"):
+        model = Model(name)
+        described = json.loads(run([BIN / "ingot", "inspect", model.artifact("f32"), "--json"]))
+        formula = 2 * model.config.kv_dim * 4 * model.config.layers
+        context.recorder.add(model.name, "kv_bytes_per_token", described["kv_bytes_per_token"], precision="f32", peer=formula,
+                             peer_name="formula")
 
 
 def rebuild(context):
     """An incremental build of the dev preset after one pass was touched; the compiler cache may not help."""
     source = ROOT / "lib/Model/RaiseNorm.cpp"
     build = ["cmake", "--build", ROOT / "build/dev", "--target", "ingot", "ingot-opt"]
-    environment = {**os.environ, "CCACHE_RECACHE": "1"}
-    subprocess.run(build, check=True, capture_output=True)
+    run(build, timeout=1800)
     os.utime(source)
-    began = time.perf_counter()
-    subprocess.run(build, check=True, capture_output=True, env=environment)
-    context.recorder.add("lib/Model/RaiseNorm.cpp touched", "rebuild_seconds", time.perf_counter() - began)
+    done = measure_process("env", "CCACHE_RECACHE=1", *build)
+    if done["status"]:
+        raise RuntimeError("the build failed")
+    context.recorder.add("lib/Model/RaiseNorm.cpp touched", "rebuild_seconds", done["seconds"])
 
 
-CASES = {"decode": decode, "compile": compile_time, "start": start, "verifier": verifier, "sizes": sizes, "rebuild": rebuild}
+def units():
+    """{name: function of a Context}, in the order of a run. What makes the machine restless comes last."""
+    table = {}
+
+    def unit(function, *arguments, label=None):
+        parts = [label or function.__name__, *map(str, arguments)]
+        table["/".join(parts)] = functools.partial(_call, function, arguments)
+
+    pairs = [(name, precision) for name, shape in SHAPES.items() for precision in shape.precisions]
+    for name, precision in pairs:
+        for workers in WORKERS:
+            unit(decode, name, precision, workers)
+    for name, precision in pairs:
+        for workers in (2,) if name == "1.1B" else WORKERS:
+            unit(prefill, name, precision, workers, 128)
+            if SHAPES[name].max_seq > 512:
+                unit(prefill, name, precision, workers, 512)
+    for arguments in contraction.SIZES:
+        for workers in WORKERS:
+            unit(contraction.contract, *arguments, workers)
+    for name, precision in pairs:
+        unit(memory, name, precision)
+        if precision == SHAPES[name].precisions[0]:
+            unit(start, name)
+    for name in ("260K", "15M"):
+        for workers in WORKERS:
+            unit(neighbours, name, workers)
+    for name, precision in pairs:
+        unit(compile_time, name, precision, label="compile")
+    for events in (0, 1):
+        unit(verifier, events)
+    unit(sizes)
+    unit(rebuild)
+    return table
+
+
+def _call(function, arguments, context):
+    function(context, *arguments)

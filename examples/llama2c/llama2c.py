@@ -100,13 +100,14 @@ def read_checkpoint(path):
 
 
 def write_checkpoint(path, config, tensors):
+    """`tensors` yields (name, array) in the order of `Config.tensors()`."""
     with open(path, "wb") as file:
         vocab = config.vocab if config.shared_classifier else -config.vocab
         dims = (config.dim, config.hidden, config.layers, config.heads, config.kv_heads)
         file.write(struct.pack("<7i", *dims, vocab, config.max_seq))
-        for name, shape in config.tensors().items():
-            assert tensors[name].shape == shape, name
-            file.write(np.ascontiguousarray(tensors[name], "<f4").tobytes())
+        for (name, shape), (given, tensor) in zip(config.tensors().items(), tensors, strict=True):
+            assert (given, tensor.shape) == (name, shape), (given, name)
+            np.ascontiguousarray(tensor, "<f4").tofile(file)
 
 
 def rope_tables(config):

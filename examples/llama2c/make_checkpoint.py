@@ -14,20 +14,21 @@ import llama2c
 
 
 def random_tensors(config, seed):
+    """Yields (name, float32 array) in the order of the file, one at a time: large models need no more memory than that."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    tensors = {}
+    tables = dict(zip(("freq_cis_real", "freq_cis_imag"), llama2c.rope_tables(config)))
     for name, shape in config.tensors().items():
-        if name.startswith("freq_cis"):
+        if name in tables:
+            yield name, tables[name]
             continue
+        value = rng.standard_normal(shape)
         if name.endswith("norm"):
-            tensors[name] = 1.0 + 0.1 * rng.standard_normal(shape)
-        elif name == "tok_embeddings":
-            tensors[name] = rng.standard_normal(shape)
-        else:
+            value = 1.0 + 0.1 * value
+        elif name != "tok_embeddings":
             # Variance is kept through a layer; 1.5 makes the scores spread enough that greedy decoding has no near ties.
-            tensors[name] = 1.5 * rng.standard_normal(shape) / np.sqrt(shape[-1])
-    tensors["freq_cis_real"], tensors["freq_cis_imag"] = llama2c.rope_tables(config)
-    return {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+            value *= 1.5
+            value /= np.sqrt(shape[-1])
+        yield name, np.asarray(value, np.float32)
 
 
 def byte_pieces(vocab):

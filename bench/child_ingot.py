@@ -1,0 +1,91 @@
+"""The child that runs Ingot: sessions by the C interface."""
+
+import ctypes
+import pathlib
+import sys
+import time
+
+import numpy as np
+
+from serve import serve
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "test/conformance"))
+
+from runtime_api import (  # noqa: E402
+    EAGER, MEGAKERNEL, TOKEN_CALLBACK, GenerateParams, GenerateResult, Session, check, library)
+
+sessions = {}
+
+
+def open_session(key, path, workers, eager=False):
+    sessions[key] = Session(path, workers=workers, launch=EAGER if eager else MEGAKERNEL)
+    return sessions[key].memory()
+
+
+def close_all():
+    for session in sessions.values():
+        session.close()
+    sessions.clear()
+
+
+def generate(session, prompt, count):
+    """Greedy generation without a callback; the runtime's own times."""
+    result = GenerateResult()
+    tokens = (ctypes.c_int32 * len(prompt))(*prompt)
+    params = GenerateParams(tokens=tokens, num_tokens=len(prompt), max_tokens=count, ignore_eos=1, result=ctypes.pointer(result))
+    check(library().ingot_generate(session.session, ctypes.byref(params), TOKEN_CALLBACK(), None))
+    assert result.generated_tokens == count
+    return result
+
+
+def decode(key, prompt, count, seconds):
+    """Tokens per second of the runtime's greedy loop: `count` tokens behind `prompt` and one more, again until `seconds`
+    are full."""
+    done = took = 0
+    while took < seconds:
+        sessions[key].reset()
+        took += generate(sessions[key], prompt, count + 1).decode_seconds
+        done += count
+    return done / took
+
+
+def prefill(key, prompt, seconds):
+    """Tokens per second of feeding `prompt` up to its last logits."""
+    done = took = 0
+    while took < seconds:
+        sessions[key].reset()
+        took += generate(sessions[key], prompt, 0).prompt_seconds
+        done += len(prompt)
+    return done / took
+
+
+def first_token(path, workers):
+    """Milliseconds from opening the artifact to the first token behind one; the library itself is loaded already."""
+    began = time.perf_counter()
+    with Session(path, workers=workers) as session:
+        generate(session, [1], 1)
+        return 1e3 * (time.perf_counter() - began)
+
+
+def logits(key, tokens, output):
+    """Writes the logits [len(tokens), vocab] of feeding `tokens` one by one."""
+    sessions[key].reset()
+    np.save(output, sessions[key].decode(tokens))
+
+
+def contract(key, seconds):
+    """Calls per second of the only entry, on ones."""
+    session = sessions[key]
+    (name, entry), = session.entries.items()
+    kinds = {"f32": np.float32, "i32": np.int32}
+    inputs = [np.ones(port["shape"], kinds[port["dtype"]]) for port in entry["inputs"]]
+    done, began = 0, time.perf_counter()
+    while (took := time.perf_counter() - began) < seconds or not done:
+        session.run(name, inputs)
+        done += 1
+    return done / took
+
+
+if __name__ == "__main__":
+    serve({f.__name__: f for f in (open_session, close_all, decode, prefill, first_token, logits, contract)})

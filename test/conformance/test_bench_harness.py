@@ -1,0 +1,188 @@
+"""The arithmetic of `make bench`: no peers, no timing."""
+
+import json
+import pathlib
+import sys
+import xml.etree.ElementTree
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+import acceptance  # noqa: E402
+import children  # noqa: E402
+import method  # noqa: E402
+import plot  # noqa: E402
+import report  # noqa: E402
+
+
+def rounds(*values, others=0.0):
+    """Rounds of arms a and b."""
+    return [method.Round(dict(zip("ab", pair)), others) for pair in values]
+
+
+def row(**fields):
+    empty = dict(case="seeded-15M", precision="f32", workers=2, metric="decode_tokens_per_second", ours=30.0, peer=20.0,
+                 peer_name="llama.cpp", ratio=1.5, roofline=0.5, spread=0.02, device="a machine", date="2030-01-01", busy=0.0)
+    return {**empty, **fields}
+
+
+def test_ratio_is_the_median_over_rounds_and_not_of_medians():
+    # The machine became slower: medians would compare 20 with 4, rounds compare like with like.
+    summary = method.summarise(rounds((40, 10), (20, 4), (4, 2)), "a", "b")
+    assert summary.ours == 20 and summary.peer == 4
+    assert summary.ratio == 4
+
+
+def test_ratio_of_times_turns_around():
+    assert method.summarise(rounds((2, 6)), "a", "b", better="lower").ratio == 3
+
+
+def test_roofline_uses_what_the_machine_allowed_in_the_same_round():
+    summary = method.summarise(rounds((8, 10), (4, 5), (9, 9)), "a", bound=lambda values: values["b"])
+    assert summary.roofline == pytest.approx(0.8)
+    assert summary.ratio is None and summary.peer is None
+
+
+def test_spread_is_the_distance_of_quartiles_over_the_median():
+    assert method.spread([1, 2, 3, 4, 5]) == pytest.approx(2 / 3)
+    assert method.spread([7, 7, 7]) == 0
+    assert method.spread([1, 2]) is None
+
+
+def test_disturbed_rounds_are_dropped():
+    quiet, disturbed = rounds((1, 1), (2, 1)), rounds((100, 1), others=2 * method.QUIET)
+    assert method.keep(quiet + disturbed, 3) == quiet
+
+
+def test_on_a_busy_machine_the_least_disturbed_rounds_stay():
+    some = [method.Round({"a": i}, others) for i, others in enumerate((0.9, 0.0, 0.5, 0.7))]
+    assert [round_.others for round_ in method.keep(some, 3)] == [0.0, 0.5, 0.7]
+    assert method.summarise(method.keep(some, 3), "a").busy == 0.5
+
+
+def test_arms_take_turns_in_being_first(monkeypatch):
+    monkeypatch.setattr(method.Others, "share", SharesOf([0.0] * 9))
+    seen = []
+    arms = {name: (lambda name=name: seen.append(name) or 1) for name in "ab"}
+    kept = method.run_rounds(arms, [], method.Plan(rounds=2, extra=0, patience=0, warm_up=1))
+    assert "".join(seen) == "abbaab"
+    assert len(kept) == 2  # the warm-up does not count
+
+
+def test_rounds_are_repeated_until_enough_were_quiet(monkeypatch):
+    monkeypatch.setattr(method.Others, "share", SharesOf([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]))
+    counted = []
+    kept = method.run_rounds({"a": lambda: counted.append(1) or 1.0}, [], method.Plan(rounds=3, extra=9, patience=0, warm_up=0))
+    assert len(counted) == 6 and [round_.others for round_ in kept] == [0.0, 0.0, 0.0]
+
+
+class SharesOf:
+    """Stands for Others.share: every second call, behind a round, gives the next share."""
+
+    def __init__(self, shares):
+        self.shares, self.calls = iter(shares), 0
+
+    def __call__(self):
+        self.calls += 1
+        return 0.0 if self.calls % 2 else next(self.shares)
+
+
+def test_rows_of_an_earlier_run_are_replaced_and_others_stay():
+    old = [row(ratio=1.0), row(workers=1)]
+    assert report.merged(old, [row()]) == [row(workers=1), row()]
+
+
+def test_table_has_a_cell_for_every_column_and_a_unit_for_every_metric():
+    text = report.table([row(), row(metric="read_bandwidth", peer=None, peer_name=None, ratio=None, roofline=None)], ["peer: gone"])
+    lines = [line for line in text.splitlines() if line.startswith("| seeded-15M")]
+    assert len(lines) == 2 and all(line.count("|") == len(report.HEAD) + 1 for line in lines)
+    assert "30 tokens/s" in lines[0] and "| 1.5 |" in lines[0] and "| 50% |" in lines[0]
+    assert "- peer: gone" in text
+    assert {metric for metrics in report.SECTIONS.values() for metric in metrics} == set(report.UNITS)
+
+
+def test_times_and_bytes_are_better_when_lower():
+    assert "compile_seconds" in report.LOWER_IS_BETTER and "resident_bytes" in report.LOWER_IS_BETTER
+    assert "decode_tokens_per_second" not in report.LOWER_IS_BETTER and "contract_gflops" not in report.LOWER_IS_BETTER
+
+
+def verdicts(*rows):
+    return {(what, target): met for what, target, _, met in acceptance.check(list(rows))}
+
+
+def test_targets_are_met_missed_or_not_measured():
+    line = ("decode 15M f32", ">= 1.5x llama.cpp")
+    assert verdicts()[line] == "not measured"
+    assert verdicts(row(ratio=1.5))[line] == "yes"
+    assert verdicts(row(ratio=1.49))[line] == "**no**"
+    # One worker, another precision, peer or model says nothing about this line.
+    assert verdicts(row(workers=1), row(precision="bf16"), row(peer_name="ONNX Runtime"), row(case="seeded-110M"))[line] == "not measured"
+
+
+def test_the_worst_row_decides():
+    line = ("megakernel over eager arm, worst of all models and workers", ">= 0.98x")
+    eager = row(peer_name=acceptance.EAGER, ratio=1.2)
+    assert verdicts(eager)[line] == "yes"
+    assert verdicts(eager, {**eager, "workers": 1, "ratio": 0.97})[line] == "**no**"
+
+
+def test_memory_beyond_the_plan():
+    line = ("resident beyond mapped weights and arena", "<= 8 MiB")
+    within = row(metric="resident_bytes", ours=108 << 20, peer=108 << 20, peer_name="mapped weights + arena + 8 MiB")
+    assert verdicts(within)[line] == "yes"
+    assert verdicts(within, {**within, "case": "seeded-110M", "ours": (108 << 20) + 1})[line] == "**no**"
+
+
+def test_picture_is_well_formed_and_cuts_long_bars():
+    image = plot.picture([row(), row(ratio=40.0, case="a < b"), row(workers=1), row(ratio=None, peer=None)])
+    root = xml.etree.ElementTree.fromstring(image)
+    bars = [node for node in root if node.get("height") == str(plot.BAR)]
+    assert len(bars) == 2
+    assert all(float(bar.get("x")) + float(bar.get("width")) <= plot.WIDTH for bar in bars)
+    assert "40.00" in image
+
+
+def test_results_are_written_together(tmp_path):
+    report.write(tmp_path, "bench", [row()], [])
+    assert json.loads((tmp_path / "bench.json").read_text()) == [row()]
+    assert (tmp_path / "bench.md").exists() and (tmp_path / "bench.svg").exists()
+
+
+CHILD = """
+import sys; sys.path.insert(0, {bench!r})
+from serve import serve
+import os, time
+def add(a, b):
+    print("noise of a library")
+    return a + b
+serve({{"add": add, "fail": lambda: 1 / 0, "die": lambda: os._exit(3), "hang": lambda: time.sleep(60)}})
+"""
+
+
+@pytest.fixture
+def child():
+    command = [sys.executable, "-c", CHILD.format(bench=str(ROOT / "bench"))]
+    with children.Child("child", command) as started:
+        yield started
+
+
+def test_children_answer_fail_and_go_on(child):
+    assert child.call("add", a=2, b=3) == 5
+    with pytest.raises(children.ChildError, match="ZeroDivisionError"):
+        child.call("fail")
+    assert child.call("add", a=1, b=1) == 2
+
+
+def test_children_that_die_or_hang_are_reported(child):
+    with pytest.raises(children.ChildError, match="ended with 3"):
+        child.call("die")
+    with pytest.raises(children.ChildError):
+        child.call("add", a=1, b=1)
+
+
+def test_children_that_hang_are_ended(child):
+    with pytest.raises(children.ChildError, match="no answer"):
+        child.call("hang", timeout=0.5)
+    assert child.process.poll() is not None
