@@ -1,2 +1,2 @@
 // Everything that tablegen reads for the `ingot` dialect.
-include "dialects/Ingot/IngotAttentionOps.td"
+include "dialects/Ingot/IngotSamplingOps.td"

@@ -1,2 +1,3 @@
 // Everything that tablegen reads for the `tile` dialect.
-include "dialects/Tile/TileOps.td"
+include "dialects/Tile/TileAttentionOps.td"
+include "dialects/Tile/TileSamplingOps.td"

@@ -33,6 +33,10 @@ template <typename Op> struct TileBufferization : DstBufferizableOpInterfaceExte
       return success();
     SmallVector<Value> operands;
     for (OpOperand &operand : op->getOpOperands()) {
+      if (!isa<TensorType>(operand.get().getType())) {
+        operands.push_back(operand.get());
+        continue;
+      }
       FailureOr<Value> buffer = getBuffer(rewriter, operand.get(), options, state);
       if (failed(buffer))
         return failure();
@@ -57,6 +61,7 @@ template <typename Op> struct TileBufferization : DstBufferizableOpInterfaceExte
 void tile::registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, tile::TileDialect *) {
     auto attach = [&]<typename... Ops>() { (Ops::template attachInterface<TileBufferization<Ops>>(*context), ...); };
-    attach.operator()<ContractOp, MapOp, RowOp, ReduceOp, RopeOp, PositionsOp, AttentionOp, GatherOp, ScatterOp>();
+    attach.operator()<ContractOp, MapOp, RowOp, ReduceOp, RopeOp, PositionsOp, AttentionOp, PartialAttentionOp,
+                      CombineAttentionOp, GatherOp, ScatterOp, CountTokensOp, SampleWeightsOp, DrawOp>();
   });
 }

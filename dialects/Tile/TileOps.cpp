@@ -1,78 +1,25 @@
 #include "dialects/Tile/Tile.h"
 
 #include "dialects/Ingot/PlainNumbers.h"
+#include "dialects/Tile/TileVerify.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
 using namespace ingot;
+using namespace ingot::tile;
 
 #define GET_OP_CLASSES
 #include "dialects/Tile/TileOps.cpp.inc"
 
-static ShapedType shapedOf(Value value) { return cast<ShapedType>(value.getType()); }
-static ArrayRef<int64_t> shapeOf(Value value) { return shapedOf(value).getShape(); }
-
-//===----------------------------------------------------------------------===//
-// What all ops share
-//===----------------------------------------------------------------------===//
-
-/// Operands are all tensors with one result of the destination's type, or all memrefs without a result.
-static LogicalResult verifyDestinationStyle(Operation *op) {
-  bool onTensors = isa<TensorType>(op->getOperands().back().getType());
-  for (Value operand : op->getOperands()) {
-    if (isa<TensorType>(operand.getType()) != onTensors)
-      return op->emitOpError() << "expects only tensors or only memrefs, but got " << op->getOperandTypes();
-    if (!shapedOf(operand).hasStaticShape())
-      return op->emitOpError() << "expects static shapes, but got " << operand.getType();
-  }
-  if (op->getNumResults() != (onTensors ? 1u : 0u))
-    return op->emitOpError() << "expects " << (onTensors ? "one result" : "no result") << ", but got "
-                             << op->getNumResults();
-  if (onTensors && op->getResult(0).getType() != op->getOperands().back().getType())
-    return op->emitOpError() << "expects a result of type " << op->getOperands().back().getType() << ", but got "
-                             << op->getResult(0).getType();
-  return success();
-}
-
-static LogicalResult expectShape(Operation *op, StringRef what, Value value, ArrayRef<int64_t> shape) {
-  if (shapeOf(value) == shape)
-    return success();
-  auto diag = op->emitOpError() << "expects " << what << " of shape [";
-  llvm::interleaveComma(shape, diag);
-  return diag << "], but got " << value.getType();
-}
-
-static LogicalResult expectRank(Operation *op, StringRef what, Value value, size_t rank) {
-  if (shapeOf(value).size() == rank)
-    return success();
-  return op->emitOpError() << "expects " << what << " of rank " << rank << ", but got " << value.getType();
-}
-
-using Effects = SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
-
-/// Memrefs: reads the inputs, writes the destination, and reads it where parts are kept.
-static void memoryEffects(Operation *op, Effects &effects) {
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<MemRefType>(operand.get().getType()))
-      continue;
-    bool destination = operand.getOperandNumber() + 1 == op->getNumOperands();
-    if (!destination || cast<tile::TileOpInterface>(op).keepsDestination())
-      effects.emplace_back(MemoryEffects::Read::get(), &operand);
-    if (destination)
-      effects.emplace_back(MemoryEffects::Write::get(), &operand);
-  }
-}
-
-void tile::ContractOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::MapOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::RowOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::ReduceOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::RopeOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::PositionsOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::AttentionOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::GatherOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
-void tile::ScatterOp::getEffects(Effects &effects) { memoryEffects(*this, effects); }
+void tile::ContractOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::MapOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::RowOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::ReduceOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::RopeOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::PositionsOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::GatherOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
+void tile::ScatterOp::getEffects(TileEffects &effects) { tileEffects(*this, effects); }
 
 //===----------------------------------------------------------------------===//
 // Contract
@@ -199,7 +146,7 @@ LogicalResult tile::ReduceOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
-// Rope, positions, attention
+// Rope, positions
 //===----------------------------------------------------------------------===//
 
 int64_t tile::RopeOp::getFlops() { return 3 * shapedOf(getOut()).getNumElements(); }
@@ -222,38 +169,6 @@ LogicalResult tile::PositionsOp::verify() {
   if (failed(verifyDestinationStyle(*this)) || failed(expectRank(*this, "a destination", getOut(), 2)))
     return failure();
   return expectShape(*this, "start", getStart(), shapeOf(getOut()).take_front(1));
-}
-
-int64_t tile::AttentionOp::getFlops() {
-  // Two contractions over all keys: an upper bound when a run-time count limits them.
-  return 2 * shapedOf(getQuery()).getNumElements() * shapeOf(getKey())[2] +
-         2 * shapedOf(getOut()).getNumElements() * shapeOf(getKey())[2];
-}
-
-LogicalResult tile::AttentionOp::verify() {
-  if (failed(verifyDestinationStyle(*this)) || failed(expectRank(*this, "a query", getQuery(), 4)) ||
-      failed(expectRank(*this, "a key", getKey(), 4)) || failed(expectRank(*this, "a value", getValue(), 4)))
-    return failure();
-  ArrayRef<int64_t> q = shapeOf(getQuery()), k = shapeOf(getKey()), v = shapeOf(getValue());
-  if (k[1] == 0 || q[2] % k[1] != 0)
-    return emitOpError() << "expects heads to be a multiple of kv heads, but got " << q[2] << " and " << k[1];
-  if (static_cast<bool>(getStart()) != static_cast<bool>(getCount()))
-    return emitOpError() << "expects start and count together, but got one of them";
-  for (Value perSequence : {getStart(), getCount()})
-    if (perSequence && failed(expectShape(*this, "start and count", perSequence, {q[0]})))
-      return failure();
-  if (failed(expectShape(*this, "a key", getKey(), {q[0], k[1], k[2], q[3]})) ||
-      failed(expectShape(*this, "a value", getValue(), {q[0], k[1], k[2], v[3]})))
-    return failure();
-  if (getBias()) {
-    if (failed(expectRank(*this, "a bias", getBias(), 4)))
-      return failure();
-    const std::array<int64_t, 4> whole = {q[0], q[2], q[1], k[2]};
-    for (auto [extent, full] : llvm::zip(shapeOf(getBias()), whole))
-      if (extent != 1 && extent != full)
-        return emitOpError() << "expects bias extents of 1 or " << full << ", but got " << extent;
-  }
-  return expectShape(*this, "a destination", getOut(), {q[0], q[1], q[2], v[3]});
 }
 
 //===----------------------------------------------------------------------===//

@@ -49,6 +49,11 @@ public:
     inputs[tokens->name] = Array::ofInts(tokens->element, tokens->shape, padded);
     inputs[start->name] = Array::ofInts(start->element, start->shape, std::vector<int64_t>(batch, begin));
     inputs[count->name] = Array::ofInts(count->element, count->shape, std::vector<int64_t>(batch, used));
+    // Sampling is not asked for: the largest logit is taken here, so that no operation of the model decides.
+    for (const Port &port : signature.inputs)
+      if (!inputs.count(port.name))
+        inputs[port.name] = isFloat(port.element) ? Array::filled(port.element, port.shape, Cell{.f = 0.0})
+                                                  : Array::filled(port.element, port.shape, Cell{.i = 0});
     auto outputs = interpreter.run(entry, inputs);
     if (failed(outputs))
       return failure();

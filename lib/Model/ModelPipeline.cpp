@@ -32,6 +32,12 @@ void ingot::buildModelPipeline(OpPassManager &manager, const ModelOptions &optio
   // Removes what the past and the masks leave behind, and widened indices.
   manager.addPass(createSimplify());
   manager.addPass(createCSEPass());
+  // Named operations say what may be rounded and what must not; before constants become parameters in their type.
+  if (!options.compute.empty())
+    manager.addPass(createMixedPrecision({options.compute}));
+  // In float32, whatever the model computes in: after precision is chosen.
+  if (options.sampling)
+    manager.addPass(createAddSampling());
   // Last: constants are final.
   manager.addPass(createHoistConstants());
 }
@@ -40,6 +46,9 @@ namespace {
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<bool> finiteMasks{*this, "finite-masks", llvm::cl::desc("numbers <= -10000 hide as -inf does"),
                            llvm::cl::init(true)};
+  Option<bool> sampling{*this, "sampling", llvm::cl::desc("decoder entries choose the next token"),
+                        llvm::cl::init(false)};
+  Option<std::string> compute{*this, "compute", llvm::cl::desc("16-bit type to compute in; empty: as the model says")};
 };
 } // namespace
 
@@ -47,6 +56,7 @@ void ingot::registerModelPasses() {
   registerIngotModelPasses();
   PassPipelineRegistration<PipelineOptions>("ingot-model-pipeline", "from imported tensor programs to what Plan reads",
                                             [](OpPassManager &manager, const PipelineOptions &options) {
-                                              buildModelPipeline(manager, {options.finiteMasks});
+                                              buildModelPipeline(
+                                                  manager, {options.finiteMasks, options.compute, options.sampling});
                                             });
 }

@@ -114,6 +114,79 @@ def KvInPlace : Pass<"ingot-kv-in-place", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"numLayers", "num-layers", "layers whose cache became state">];
 }
 
+def MixedPrecision : Pass<"ingot-mixed-precision", "::mlir::ModuleOp"> {
+  let summary = "compute a float32 model in bfloat16";
+  let description = [{
+    Weights, the KV cache and what is stored between kernels become bfloat16; sums and arithmetic stay float32. The
+    policy is a table by operation (lib/Model/PrecisionPolicy.cpp):
+
+    - contractions, attention, tables of embeddings, caches, and the rows that norms and rotary embedding take and
+      give: bfloat16. Contractions sum in float32; their result is rounded once where it is stored, and not at all where
+      pointwise arithmetic takes it;
+    - pointwise arithmetic, softmax, reductions, scales and biases of norms, tables of angles, biases of attention,
+      contractions over a single element (outer products, such as positions by frequencies), and every operation that
+      the table does not know: float32;
+    - operations that copy elements: the type of what they copy.
+
+    A float32 value that some operation takes in bfloat16 is rounded (to nearest even) where it is defined, and all
+    operations read the rounded value: the residual stream is stored once. A parameter or state is declared in
+    bfloat16 if some entry takes it so, and its data are rounded when they are packed. Inputs and outputs keep their
+    types: logits stay float32.
+
+    ```mlir
+    ingot.param @w : tensor<32x16xf32>
+    %0 = ingot.rms_norm %x, %scale eps 1.0e-5 : tensor<4x16xf32>, tensor<16xf32>
+    %1 = ingot.dot %0, %w contract [1] x [1] : (tensor<4x16xf32>, tensor<32x16xf32>) -> tensor<4x32xf32>
+    %2 = ingot.silu %1 : tensor<4x32xf32>
+    %3 = ingot.dot %2, %v contract [1] x [1] : (tensor<4x32xf32>, tensor<8x32xf32>) -> tensor<4x8xf32>
+    // becomes
+    ingot.param @w : tensor<32x16xbf16>
+    %x0 = arith.truncf %x : tensor<4x16xf32> to tensor<4x16xbf16>
+    %0 = ingot.rms_norm %x0, %scale eps 1.0e-5 : tensor<4x16xbf16>, tensor<16xf32>
+    %1 = ingot.dot %0, %w contract [1] x [1] : (tensor<4x16xbf16>, tensor<32x16xbf16>) -> tensor<4x32xf32>
+    %2 = ingot.silu %1 : tensor<4x32xf32>
+    %20 = arith.truncf %2 : tensor<4x32xf32> to tensor<4x32xbf16>
+    %3 = ingot.dot %20, %v contract [1] x [1] : (tensor<4x32xbf16>, tensor<8x32xbf16>) -> tensor<4x8xf32>
+    ```
+
+    Errors: "'scf.for' op in mixed precision is not supported yet", and so for each operation with a region or a call;
+    "expects a compute type of bf16, but got 'fp8'".
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let options = [Option<"compute", "compute", "std::string", "\"bf16\"", "compute type: bf16">];
+  let statistics = [
+    Statistic<"numParams", "num-params", "parameters that are stored in the compute type">,
+    Statistic<"numCasts", "num-casts", "conversions at run time">];
+}
+
+def AddSampling : Pass<"ingot-add-sampling", "::mlir::ModuleOp"> {
+  let summary = "let decoder entries choose the next token";
+  let description = [{
+    An entry with inputs of roles tokens, start and count (int32) and an output of role logits counts its tokens and
+    samples from the logits of the last one. The token is a further output, of role next. The parameters of the choice
+    are further inputs, one number for each slot of the batch, behind all others: sampled (how many of the step's tokens,
+    from the first, were sampled), temperature, top_k, top_p, presence_penalty, frequency_penalty, repetition_penalty and
+    seed, which is also their role. All zero means the largest logit. Entries share the state `token_counts`.
+
+    Errors: another symbol of the state's name.
+
+    ```mlir
+    func.func @decode(%tokens, %start, %count, ...) { ... return %logits, %kv }
+    // becomes
+    ingot.state @token_counts init 0.0 : tensor<1x2x512xi32>
+    func.func @decode(%tokens, %start, %count, ..., %sampled, %temperature, ..., %seed, %counts) {
+      ...
+      %0 = ingot.count_tokens %tokens into %counts start %start count %count sampled %sampled : ...
+      %next = ingot.sample %logits start %start count %count counts %0 temperature %temperature ... seed %seed : ...
+      return %logits, %kv, %next, %0
+    }
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect"];
+  let options = [Option<"stateName", "state", "std::string", "\"token_counts\"", "symbol of the state">];
+  let statistics = [Statistic<"numEntries", "num-entries", "entries that sample">];
+}
+
 def HoistConstants : Pass<"ingot-hoist-constants", "::mlir::ModuleOp"> {
   let summary = "turn constant tensors into parameters";
   let description = [{

@@ -179,17 +179,34 @@ private:
     builder.setInsertionPoint(op);
     Value value = op->getResult(0);
     KernelBuilder kernel(builder, value, outer, plan.getInlined(), panels);
+    std::string name = kernelName(op, plan.getInlined());
+    auto kernelOp = dyn_cast<KernelOpInterface>(op);
+    if (std::optional<PartialKernel> partial = kernelOp ? kernelOp.getPartialKernel(kernel) : std::nullopt) {
+      Value empty =
+          tensor::EmptyOp::create(builder, op->getLoc(), partial->type.getShape(), partial->type.getElementType());
+      kernel.setParts(formLaunch(kernel, name + "_parts", partial->tiling, empty, [&](Value destination) {
+        return kernelOp.emitPart(kernel, partial->tiling.tile, destination);
+      }));
+    }
     Tiling tiling = tilingOf(op, kernel);
-    SmallVector<OpFoldResult> bounds = getAsIndexOpFoldResult(op->getContext(), tiling.grid);
-    auto forall = scf::ForallOp::create(builder, op->getLoc(), bounds, destinationOf(op), std::nullopt);
-    forall->setAttr("ingot.kernel", builder.getStringAttr(kernelName(op, plan.getInlined())));
-    outer.map(value, forall.getResult(0));
+    outer.map(value, formLaunch(kernel, name, tiling, destinationOf(op),
+                                [&](Value destination) { return kernel.computeRoot(tiling.tile, destination); }));
+  }
+
+  /// A grid of tasks, each of which computes its tile of `destination` with `emit`; returns the whole.
+  Value formLaunch(KernelBuilder &kernel, const std::string &name, const Tiling &tiling, Value destination,
+                   function_ref<Value(Value)> emit) {
+    Location loc = kernel.getRoot().getLoc();
+    SmallVector<OpFoldResult> bounds = getAsIndexOpFoldResult(builder.getContext(), tiling.grid);
+    auto forall = scf::ForallOp::create(builder, loc, bounds, destination, std::nullopt);
+    forall->setAttr("ingot.kernel", builder.getStringAttr(name));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(forall.getBody());
-    kernel.enterBody(op->getLoc(), forall.getInductionVars());
+    kernel.enterBody(loc, forall.getInductionVars());
     Value out = forall.getRegionOutArgs().front();
-    Value result = kernel.computeRoot(tiling.tile, kernel.slice(out, tiling.tile));
+    Value result = emit(kernel.slice(out, tiling.tile));
     insertTile(kernel, forall, tiling.tile, result, out);
+    return forall.getResult(0);
   }
 
   static Tiling tilingOf(Operation *op, KernelBuilder &kernel) {
@@ -198,10 +215,12 @@ private:
     return pointwiseTiling(op->getResult(0), kernel);
   }
 
-  /// A cache update writes into its operand; everything else into new memory.
+  /// An update of state writes into its operand; everything else into new memory.
   Value destinationOf(Operation *op) {
     if (auto append = dyn_cast<KvAppendOp>(op))
       return outer.lookupOrDefault(append.getCache());
+    if (auto count = dyn_cast<CountTokensOp>(op))
+      return outer.lookupOrDefault(count.getCounts());
     auto type = cast<RankedTensorType>(op->getResult(0).getType());
     return tensor::EmptyOp::create(builder, op->getLoc(), type.getShape(), type.getElementType());
   }

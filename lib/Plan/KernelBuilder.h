@@ -32,6 +32,12 @@ struct Tiling {
   Tile tile;
 };
 
+/// A launch that computes parts of a root's reduction: a value of its own type, in memory.
+struct PartialKernel {
+  mlir::RankedTensorType type;
+  Tiling tiling;
+};
+
 /// One task for the whole value.
 Tiling wholeTiling(mlir::Value value);
 /// The whole of `type`.
@@ -67,6 +73,13 @@ public:
   /// Emits a `tile.map` that computes `value` and everything pointwise and inlined behind it.
   mlir::Value emitPointwise(mlir::Value value, const Tile &tile, mlir::Value destination);
 
+  mlir::Value getRoot() const { return root; }
+  /// What the root's partial kernel computed; null while there is none.
+  mlir::Value getParts() const { return parts; }
+  void setParts(mlir::Value value) { parts = value; }
+  /// An offset of a tile as a value of the body.
+  mlir::Value index(mlir::AffineExpr expr);
+
   bool isInlined(mlir::Value value) const;
   /// Layout of a parameter's value; null for row-major.
   PanelsAttr panelsOf(mlir::Value value) const { return panels.lookup(value); }
@@ -97,7 +110,7 @@ private:
                          mlir::Block &block);
 
   mlir::OpBuilder &builder;
-  mlir::Value root;
+  mlir::Value root, parts;
   mlir::IRMapping &outer;
   const llvm::DenseSet<mlir::Operation *> &inlined;
   const llvm::DenseMap<mlir::Value, PanelsAttr> &panels;
@@ -125,5 +138,6 @@ void registerAttentionKernels(mlir::DialectRegistry &registry);
 void registerPointwiseKernels(mlir::DialectRegistry &registry);
 void registerRowKernels(mlir::DialectRegistry &registry);
 void registerShapeKernels(mlir::DialectRegistry &registry);
+void registerSamplingKernels(mlir::DialectRegistry &registry);
 
 } // namespace ingot

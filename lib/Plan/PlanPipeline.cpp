@@ -53,6 +53,7 @@ void ingot::registerKernelModels(DialectRegistry &registry) {
   registerPointwiseKernels(registry);
   registerRowKernels(registry);
   registerShapeKernels(registry);
+  registerSamplingKernels(registry);
 }
 
 namespace {

@@ -16,6 +16,10 @@ namespace ingot {
 struct ModelOptions {
   /// Numbers <= -10000 in attention masks hide as -inf does; see `ingot-fuse-attention`.
   bool finiteMasks = true;
+  /// 16-bit type to compute in (`bf16`); empty: as the model says. See `ingot-mixed-precision`.
+  std::string compute;
+  /// Decoder entries choose the next token; see `ingot-add-sampling`.
+  bool sampling = false;
 };
 
 /// Adds Model's passes, in order.

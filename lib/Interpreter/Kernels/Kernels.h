@@ -23,7 +23,8 @@ struct Contraction {
   /// Iteration dimensions of the result, in its order, and those summed over, the first outermost.
   llvm::SmallVector<unsigned> parallel, reduction;
 };
-Array contract(Mode mode, const Contraction &spec, const Array &lhs, const Array &rhs);
+/// The result has elements of type `result`.
+Array contract(Mode mode, const Contraction &spec, const Array &lhs, const Array &rhs, Element result);
 
 struct AttentionInputs {
   Array query, key, value;
@@ -31,6 +32,10 @@ struct AttentionInputs {
   bool causal = false;
   double scale = 1.0;
 };
+/// As `tile.partial_attention`: the keys at hand are those from position `first` on.
+Array attendToPart(Mode mode, const AttentionInputs &inputs, int64_t first);
+/// As `tile.combine_attention`; the result has elements of type `result`.
+Array combineAttention(Mode mode, const Array &parts, Element result);
 /// The output and the log-sum-exp (float32, [batch, rows, heads]).
 std::pair<Array, Array> attend(Mode mode, const AttentionInputs &inputs);
 
@@ -45,5 +50,14 @@ Array positions(const Array &start, int64_t rows);
 Array gather(const Array &table, const Array &indices, bool panels);
 /// Writes rows c < count[b] of `source` [b, c, g, d] to page [b, g, start[b] + c, d]; rows outside are not written.
 void appendRows(const Array &source, const Array &page, const Array &start, const Array &count);
+
+/// `ingot.count_tokens` on `counts` itself.
+void countTokens(const Array &tokens, const Array &counts, const Array &start, const Array &count,
+                 const Array &sampled);
+/// Weights as `tile.sample_weights` has them; `parameters` are temperature, top_k, top_p, presence, frequency,
+/// repetition.
+Array sampleWeights(Mode mode, const Array &logits, const Array &count, const Array &counts,
+                    llvm::ArrayRef<Array> parameters);
+Array draw(const Array &weights, const Array &start, const Array &count, const Array &seed);
 
 } // namespace ingot::interpreter

@@ -33,7 +33,8 @@ LogicalResult dot(DotOp op, Frame &frame) {
     addDim(-1, right, false);
   for (auto [left, right] : llvm::zip(op.getLhsContract(), op.getRhsContract()))
     addDim(left, right, true);
-  frame.setRounded(op, contract(frame.getMode(), spec, lhs, rhs));
+  Element result = *elementOf(getElementTypeOrSelf(op.getType()));
+  frame.setRounded(op, contract(frame.getMode(), spec, lhs, rhs, result));
   return success();
 }
 
@@ -145,6 +146,26 @@ LogicalResult kvAppend(KvAppendOp op, Frame &frame) {
   return success();
 }
 
+LogicalResult countTokensOp(CountTokensOp op, Frame &frame) {
+  Array tokens = frame.array(op.getTokens()), start = frame.array(op.getStart()), count = frame.array(op.getCount()),
+        sampled = frame.array(op.getSampled());
+  Array counts = frame.takeForUpdate(op.getCountsMutable());
+  countTokens(tokens, counts, start, count, sampled);
+  frame.set(op, counts);
+  return success();
+}
+
+LogicalResult sampleOp(SampleOp op, Frame &frame) {
+  SmallVector<Array> parameters;
+  for (Value parameter :
+       {op.getTemperature(), op.getTopK(), op.getTopP(), op.getPresence(), op.getFrequency(), op.getRepetition()})
+    parameters.push_back(frame.array(parameter));
+  Array weights = sampleWeights(frame.getMode(), frame.array(op.getLogits()), frame.array(op.getCount()),
+                                frame.array(op.getCounts()), parameters);
+  frame.set(op, draw(weights, frame.array(op.getStart()), frame.array(op.getCount()), frame.array(op.getSeed())));
+  return success();
+}
+
 } // namespace
 
 void ingot::interpreter::attachIngotModels(MLIRContext *context) {
@@ -162,4 +183,6 @@ void ingot::interpreter::attachIngotModels(MLIRContext *context) {
   attach<RopeOp, ropeOp>(context);
   attach<AttentionOp, attention>(context);
   attach<KvAppendOp, kvAppend>(context);
+  attach<CountTokensOp, countTokensOp>(context);
+  attach<SampleOp, sampleOp>(context);
 }

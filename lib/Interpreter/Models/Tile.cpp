@@ -40,7 +40,8 @@ LogicalResult contractTile(tile::ContractOp op, Frame &frame) {
   for (AffineExpr result : op.getMap(2).getResults())
     spec.parallel.push_back(cast<AffineDimExpr>(result).getPosition());
   spec.reduction = op.getReductionDims();
-  return finishTile(op, frame, contract(frame.getMode(), spec, lhs, rhs));
+  Element result = *elementOf(getElementTypeOrSelf(op.getOut().getType()));
+  return finishTile(op, frame, contract(frame.getMode(), spec, lhs, rhs, result));
 }
 
 /// Runs the body once on whole tiles: its scalar operations are elementwise, so their models take arrays too.
@@ -116,6 +117,23 @@ LogicalResult attentionTile(tile::AttentionOp op, Frame &frame) {
   return finishTile(op, frame, attend(frame.getMode(), inputs).first);
 }
 
+LogicalResult partialAttentionTile(tile::PartialAttentionOp op, Frame &frame) {
+  AttentionInputs inputs{frame.array(op.getQuery()),
+                         frame.array(op.getKey()),
+                         frame.array(op.getValue()),
+                         frame.array(op.getStart()),
+                         frame.array(op.getCount()),
+                         optionalArray(op.getBias(), frame),
+                         op.getCausal(),
+                         op.getScale().convertToDouble()};
+  return finishTile(op, frame, attendToPart(frame.getMode(), inputs, frame.integer(op.getFirst())));
+}
+
+LogicalResult combineAttentionTile(tile::CombineAttentionOp op, Frame &frame) {
+  Element result = *elementOf(getElementTypeOrSelf(op.getOut().getType()));
+  return finishTile(op, frame, combineAttention(frame.getMode(), frame.array(op.getParts()), result));
+}
+
 LogicalResult gatherTile(tile::GatherOp op, Frame &frame) {
   return finishTile(op, frame, gather(frame.array(op.getTable()), frame.array(op.getIndices()), op.getPanels()));
 }
@@ -138,6 +156,30 @@ LogicalResult scatterTile(tile::ScatterOp op, Frame &frame) {
   return success();
 }
 
+/// As `scatterTile`: other counts stay.
+LogicalResult countTokensTile(tile::CountTokensOp op, Frame &frame) {
+  Array tokens = frame.array(op.getTokens()), start = frame.array(op.getStart()), count = frame.array(op.getCount()),
+        sampled = frame.array(op.getSampled());
+  Array counts = op->getNumResults() ? frame.takeForUpdate(op.getOutMutable()) : frame.array(op.getOut());
+  countTokens(tokens, counts, start, count, sampled);
+  if (op->getNumResults())
+    frame.set(op->getResult(0), counts);
+  return success();
+}
+
+LogicalResult sampleWeightsTile(tile::SampleWeightsOp op, Frame &frame) {
+  auto parameters = llvm::map_to_vector(op.getParameters(), [&](Value value) { return frame.array(value); });
+  return finishTile(op, frame,
+                    sampleWeights(frame.getMode(), frame.array(op.getLogits()), frame.array(op.getCount()),
+                                  frame.array(op.getCounts()), parameters));
+}
+
+LogicalResult drawTile(tile::DrawOp op, Frame &frame) {
+  return finishTile(op, frame,
+                    draw(frame.array(op.getWeights()), frame.array(op.getStart()), frame.array(op.getCount()),
+                         frame.array(op.getSeed())));
+}
+
 } // namespace
 
 void ingot::interpreter::attachTileModels(MLIRContext *context) {
@@ -148,6 +190,11 @@ void ingot::interpreter::attachTileModels(MLIRContext *context) {
   attach<tile::RopeOp, ropeTile>(context);
   attach<tile::PositionsOp, positionsTile>(context);
   attach<tile::AttentionOp, attentionTile>(context);
+  attach<tile::PartialAttentionOp, partialAttentionTile>(context);
+  attach<tile::CombineAttentionOp, combineAttentionTile>(context);
   attach<tile::GatherOp, gatherTile>(context);
   attach<tile::ScatterOp, scatterTile>(context);
+  attach<tile::CountTokensOp, countTokensTile>(context);
+  attach<tile::SampleWeightsOp, sampleWeightsTile>(context);
+  attach<tile::DrawOp, drawTile>(context);
 }

@@ -61,6 +61,13 @@ def LowerContract : CpuLowering<"ingot-cpu-lower-contract"> {
 
     Errors: "a contraction of i64 and i64 into i64 is not supported yet".
   }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect",
+      "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "8", "float32 elements of a vector register">,
+    Option<"registers", "registers", "int64_t", "16", "vector registers of the machine">,
+    Option<"kernels", "kernels", "std::string", "\"\"", "ISA level of the micro-kernels; empty: none">,
+  ];
 }
 
 def LowerMap : CpuLowering<"ingot-cpu-lower-map"> {
@@ -166,6 +173,27 @@ def LowerMoves : CpuLowering<"ingot-cpu-lower-moves"> {
   }];
 }
 
+def LowerSample : CpuLowering<"ingot-cpu-lower-sample"> {
+  let summary = "lower `tile.count_tokens`, `tile.sample_weights` and `tile.draw`";
+  let description = [{
+    Weights are made in their destination. The k largest, and the largest that sum to top_p, are found without sorting:
+    the weight at which they end is built bit by bit, from the highest of a positive float32 down, with a walk over the
+    row for each bit, and among tokens of that weight the last one likewise. The token is then found by blocks of 512
+    weights, whose sums are float64. Sums follow a fixed tree, so they depend on the vocabulary's size alone.
+
+    ```mlir
+    tile.draw ins(%w, %start, %count, %seed : memref<1x512xf32>, ...) outs(%next : memref<1xi32>)
+    // becomes
+    ... ten rounds of arith.muli and arith.xori ...
+    %sum = ... halves of vectors of float64 added down to a scalar ...
+    %token = scf.if %passes_in_this_block { scf.for %i = 0 to 512 { ... } } else { -1 }
+    memref.store %token, %next[%c0]
+    ```
+
+    Errors: "expects logits, counts and weights to be contiguous along the vocabulary".
+  }];
+}
+
 def ExpandMath : Pass<"ingot-cpu-expand-math"> {
   let summary = "replace functions by polynomials, and 16-bit floats by float32";
   let description = [{
@@ -188,7 +216,6 @@ def ExpandMath : Pass<"ingot-cpu-expand-math"> {
   let options = [
     Option<"baseline", "baseline", "bool", "false",
            "the level has no instructions for float16 conversion, rounding and fused multiply-add">,
-    Option<"hasBF16", "has-bf16", "bool", "false", "the level has an instruction that rounds to bfloat16">,
   ];
   let statistics = [Statistic<"numExpanded", "num-expanded", "operations replaced">];
 }

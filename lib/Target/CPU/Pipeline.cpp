@@ -26,8 +26,8 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
   Option<int64_t> registers{*this, "registers", llvm::cl::desc("vector registers"), llvm::cl::init(16)};
   Option<bool> baseline{*this, "baseline", llvm::cl::desc("no instructions for float16, rounding, fused multiply-add"),
                         llvm::cl::init(false)};
-  Option<bool> hasBF16{*this, "has-bf16", llvm::cl::desc("an instruction that rounds to bfloat16"),
-                       llvm::cl::init(false)};
+  Option<std::string> kernels{*this, "kernels", llvm::cl::desc("ISA level of the micro-kernels; empty: none"),
+                              llvm::cl::init("")};
 };
 } // namespace
 
@@ -42,15 +42,18 @@ template <typename Options> static Options machine(const cpu::CpuPipelineOptions
 void cpu::buildCpuPipeline(OpPassManager &manager, const CpuPipelineOptions &options) {
   // First, while programs are whole: everything below works on plain functions.
   manager.addPass(createOutlineBodies());
-  manager.addPass(createLowerContract(machine<LowerContractOptions>(options)));
+  auto contract = machine<LowerContractOptions>(options);
+  contract.kernels = options.kernels.str();
+  manager.addPass(createLowerContract(contract));
   manager.addPass(createLowerMap(machine<LowerMapOptions>(options)));
   manager.addPass(createLowerRow(machine<LowerRowOptions>(options)));
   manager.addPass(createLowerReduce(machine<LowerReduceOptions>(options)));
   manager.addPass(createLowerRope(machine<LowerRopeOptions>(options)));
   manager.addPass(createLowerAttention(machine<LowerAttentionOptions>(options)));
   manager.addPass(createLowerMoves(machine<LowerMovesOptions>(options)));
+  manager.addPass(createLowerSample(machine<LowerSampleOptions>(options)));
   // After all lowering that computes: it leaves only what has instructions.
-  manager.addPass(createExpandMath({options.baseline, options.hasBF16}));
+  manager.addPass(createExpandMath({options.baseline}));
   // Loop nests recompute offsets freely; fewer operations make the conversions below cheaper.
   manager.addPass(createCSEPass());
   // Subviews and reshapes become arithmetic on offsets, in affine, which the next pass lowers.
@@ -71,7 +74,7 @@ void cpu::registerCpuPasses() {
   PassPipelineRegistration<PipelineOptions>(
       "ingot-cpu-pipeline", "task programs to the llvm dialect",
       [](OpPassManager &manager, const PipelineOptions &options) {
-        buildCpuPipeline(manager, {options.lanes, options.registers, options.baseline, options.hasBF16});
+        buildCpuPipeline(manager, {options.lanes, options.registers, options.baseline, options.kernels});
       });
 }
 

@@ -59,3 +59,15 @@ func.func @others(%x: tensor<2x4x8xf32>, %b: tensor<8xf32>, %t: tensor<512x64xf3
   %7 = ingot.gather %t, %i : (tensor<512x64xf32>, tensor<1x3xi32>) -> tensor<1x3x64xf32>
   return %7 : tensor<1x3x64xf32>
 }
+
+// CHECK-LABEL: func @sampling
+func.func @sampling(%t: tensor<2x3xi32>, %n: tensor<2x2x9xi32>, %i: tensor<2xi32>, %l: tensor<2x3x9xf32>,
+    %f: tensor<2xf32>, %seed: tensor<2xi64>) -> (tensor<2xi32>, tensor<2x2x9xi32>) {
+  // CHECK: ingot.count_tokens %{{.*}} into %{{.*}} start %{{.*}} count %{{.*}} sampled %{{.*}} : tensor<2x3xi32>, tensor<2x2x9xi32>, tensor<2xi32>
+  %0 = ingot.count_tokens %t into %n start %i count %i sampled %i : tensor<2x3xi32>, tensor<2x2x9xi32>, tensor<2xi32>
+  // CHECK: ingot.sample %{{.*}} start %{{.*}} count %{{.*}} counts %{{.*}} temperature %{{.*}} top_k %{{.*}} top_p %{{.*}} presence %{{.*}} frequency %{{.*}} repetition %{{.*}} seed %{{.*}} : {{.*}} -> tensor<2xi32>
+  %1 = ingot.sample %l start %i count %i counts %0 temperature %f top_k %i top_p %f presence %f frequency %f
+      repetition %f seed %seed : (tensor<2x3x9xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2x2x9xi32>, tensor<2xf32>,
+      tensor<2xi32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xi64>) -> tensor<2xi32>
+  return %1, %0 : tensor<2xi32>, tensor<2x2x9xi32>
+}

@@ -264,3 +264,39 @@ func.func @cache(%k: tensor<1x1x2x8xf32>, %kv: tensor<3x1x1x2x4x8xf32>, %s: tens
   %0 = ingot.kv_append %k, %k into %kv layer 0 start %s count %s : tensor<1x1x2x8xf32>, tensor<1x1x2x8xf32>, tensor<3x1x1x2x4x8xf32>, tensor<1xi32>, tensor<1xi32>
   return
 }
+
+// -----
+
+func.func @counts(%t: tensor<2x3xi32>, %n: tensor<2x9xi32>, %i: tensor<2xi32>) {
+  // expected-error @+1 {{expects counts of shape [slot, 2, vocabulary], but got 'tensor<2x9xi32>'}}
+  %0 = ingot.count_tokens %t into %n start %i count %i sampled %i : tensor<2x3xi32>, tensor<2x9xi32>, tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @slots(%t: tensor<3x3xi32>, %n: tensor<2x2x9xi32>, %i: tensor<2xi32>) {
+  // expected-error @+1 {{expects tokens of shape [2, 3], but got 'tensor<3x3xi32>'}}
+  %0 = ingot.count_tokens %t into %n start %i count %i sampled %i : tensor<3x3xi32>, tensor<2x2x9xi32>, tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @seeds(%l: tensor<2x3x9xf32>, %n: tensor<2x2x9xi32>, %i: tensor<2xi32>, %f: tensor<2xf32>, %s: tensor<1xi64>) {
+  // expected-error @+1 {{expects a seed of shape [2], but got 'tensor<1xi64>'}}
+  %1 = ingot.sample %l start %i count %i counts %n temperature %f top_k %i top_p %f presence %f frequency %f
+      repetition %f seed %s : (tensor<2x3x9xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2x2x9xi32>, tensor<2xf32>,
+      tensor<2xi32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<1xi64>) -> tensor<2xi32>
+  return
+}
+
+// -----
+
+func.func @vocabulary(%l: tensor<2x3x9xf32>, %n: tensor<2x2x8xi32>, %i: tensor<2xi32>, %f: tensor<2xf32>, %s: tensor<2xi64>) {
+  // expected-error @+1 {{expects counts of shape [2, 2, 9], but got 'tensor<2x2x8xi32>'}}
+  %1 = ingot.sample %l start %i count %i counts %n temperature %f top_k %i top_p %f presence %f frequency %f
+      repetition %f seed %s : (tensor<2x3x9xf32>, tensor<2xi32>, tensor<2xi32>, tensor<2x2x8xi32>, tensor<2xf32>,
+      tensor<2xi32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xi64>) -> tensor<2xi32>
+  return
+}

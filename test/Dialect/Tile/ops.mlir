@@ -43,3 +43,18 @@ func.func @memrefs(%x: memref<1x1x2x8xf32>, %t: memref<16x4xf32>, %p: memref<1x1
   tile.reduce max dims [2] ins(%x : memref<1x1x2x8xf32>) outs(%r : memref<1x1x8xf32>)
   return
 }
+
+// CHECK-LABEL: func @sampling
+func.func @sampling(%t: memref<1x3xi32>, %n: memref<1x2x9xi32>, %i: memref<1xi32>, %l: memref<1x3x9xf32>,
+    %f: memref<1xf32>, %seed: memref<1xi64>, %w: memref<1x9xf32>, %y: memref<1xi32>) {
+  // CHECK: tile.count_tokens ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : memref<1x3xi32>, memref<1xi32>, memref<1xi32>, memref<1xi32>) outs(%{{.*}} : memref<1x2x9xi32>)
+  tile.count_tokens ins(%t, %i, %i, %i : memref<1x3xi32>, memref<1xi32>, memref<1xi32>, memref<1xi32>)
+      outs(%n : memref<1x2x9xi32>)
+  // CHECK: tile.sample_weights ins(%{{.*}}, %{{.*}}, %{{.*}} : memref<1x3x9xf32>, memref<1xi32>, memref<1x2x9xi32>) parameters(%{{.*}} : memref<1xf32>, memref<1xi32>, memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>) outs(%{{.*}} : memref<1x9xf32>)
+  tile.sample_weights ins(%l, %i, %n : memref<1x3x9xf32>, memref<1xi32>, memref<1x2x9xi32>)
+      parameters(%f, %i, %f, %f, %f, %f : memref<1xf32>, memref<1xi32>, memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>)
+      outs(%w : memref<1x9xf32>)
+  // CHECK: tile.draw ins(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : memref<1x9xf32>, memref<1xi32>, memref<1xi32>, memref<1xi64>) outs(%{{.*}} : memref<1xi32>)
+  tile.draw ins(%w, %i, %i, %seed : memref<1x9xf32>, memref<1xi32>, memref<1xi32>, memref<1xi64>) outs(%y : memref<1xi32>)
+  return
+}

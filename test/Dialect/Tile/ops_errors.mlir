@@ -162,3 +162,39 @@ func.func @scatter(%x: memref<1x1x2x8xf32>, %s: memref<1xi32>, %page: memref<1x2
   tile.scatter ins(%x : memref<1x1x2x8xf32>) start(%s : memref<1xi32>) count(%s : memref<1xi32>) outs(%page : memref<1x2x1x2x16x8xf32>)
   return
 }
+
+// -----
+
+func.func @weights(%l: memref<1x3x9xf32>, %i: memref<1xi32>, %n: memref<1x2x9xi32>, %f: memref<1xf32>, %w: memref<1x8xf32>) {
+  // expected-error @+1 {{expects a destination of shape [1, 9], but got 'memref<1x8xf32>'}}
+  tile.sample_weights ins(%l, %i, %n : memref<1x3x9xf32>, memref<1xi32>, memref<1x2x9xi32>)
+      parameters(%f, %i, %f, %f, %f, %f : memref<1xf32>, memref<1xi32>, memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>)
+      outs(%w : memref<1x8xf32>)
+  return
+}
+
+// -----
+
+func.func @parameters(%l: memref<1x3x9xf32>, %i: memref<1xi32>, %n: memref<1x2x9xi32>, %f: memref<1xf32>, %w: memref<1x9xf32>) {
+  // expected-error @+1 {{expects parameter 1 of 'i32', but got 'memref<1xf32>'}}
+  tile.sample_weights ins(%l, %i, %n : memref<1x3x9xf32>, memref<1xi32>, memref<1x2x9xi32>)
+      parameters(%f, %f, %f, %f, %f, %f : memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>, memref<1xf32>)
+      outs(%w : memref<1x9xf32>)
+  return
+}
+
+// -----
+
+func.func @seed(%w: memref<1x9xf32>, %i: memref<1xi32>, %y: memref<1xi32>) {
+  // expected-error @+1 {{expects a seed of 'i64', but got 'memref<1xi32>'}}
+  tile.draw ins(%w, %i, %i, %i : memref<1x9xf32>, memref<1xi32>, memref<1xi32>, memref<1xi32>) outs(%y : memref<1xi32>)
+  return
+}
+
+// -----
+
+func.func @counts(%t: memref<1x3xi32>, %i: memref<1xi32>, %n: memref<1x9xi32>) {
+  // expected-error @+1 {{expects counts of rank 3, but got 'memref<1x9xi32>'}}
+  tile.count_tokens ins(%t, %i, %i, %i : memref<1x3xi32>, memref<1xi32>, memref<1xi32>, memref<1xi32>) outs(%n : memref<1x9xi32>)
+  return
+}
