@@ -86,7 +86,10 @@ private:
   }
 
   LogicalResult runModelPasses() {
-    auto build = [](OpPassManager &manager) { buildModelPipeline(manager, ModelOptions()); };
+    ModelOptions modelOptions;
+    modelOptions.sampling = true;
+    modelOptions.compute = options.precision == "f32" ? "" : options.precision;
+    auto build = [&](OpPassManager &manager) { buildModelPipeline(manager, modelOptions); };
     if (failed(saveTemp(*model.module, "0-imported")) || failed(runPasses(*model.module, build)))
       return failure();
     collectFallbacks();

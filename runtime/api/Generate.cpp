@@ -2,29 +2,58 @@
 
 #include "runtime/api/Handles.h"
 
+#include <span>
+
 using namespace ingot::runtime;
 
 namespace {
 
-Result<GenerateOptions> toOptions(const ingot_generate_params &params) {
-  if (params.top_k != 0 || (params.top_p != 0 && params.top_p != 1))
-    return Status::unsupported("sampling with top-k or top-p is not supported yet");
-  GenerateOptions options;
-  if (params.prompt) {
-    options.prompt = std::string(params.prompt, params.prompt_length);
-  } else if (params.num_tokens > 0) {
-    INGOT_RETURN_IF_ERROR(requireNonNull(params.tokens, "tokens"));
-    options.tokens.assign(params.tokens, params.tokens + params.num_tokens);
+/// Launches of this many steps need the host rarely enough not to matter, and are cancelled soon enough.
+constexpr uint32_t kManySteps = 64;
+
+Result<Prompt> toPrompt(const ingot_prompt &given) {
+  Prompt prompt;
+  if (given.text) {
+    prompt.text = std::string(given.text, given.text_length);
+  } else if (given.num_tokens > 0) {
+    INGOT_RETURN_IF_ERROR(requireNonNull(given.tokens, "tokens"));
+    prompt.tokens.assign(given.tokens, given.tokens + given.num_tokens);
   }
+  return prompt;
+}
+
+Result<std::vector<Prompt>> toPrompts(const ingot_generate_params &params) {
+  const ingot_prompt single = {params.prompt, params.prompt_length, params.tokens, params.num_tokens};
+  INGOT_RETURN_IF_ERROR(params.num_prompts ? requireNonNull(params.prompts, "prompts") : Status::success());
+  std::vector<Prompt> prompts;
+  for (const ingot_prompt &given :
+       params.num_prompts ? std::span(params.prompts, params.num_prompts) : std::span(&single, 1)) {
+    Result<Prompt> prompt = toPrompt(given);
+    if (!prompt)
+      return prompt.status();
+    prompts.push_back(std::move(*prompt));
+  }
+  return prompts;
+}
+
+Result<GenerateOptions> toOptions(const ingot_generate_params &params, bool hasCallback) {
+  GenerateOptions options;
+  Result<std::vector<Prompt>> prompts = toPrompts(params);
+  if (!prompts)
+    return prompts.status();
+  options.prompts = std::move(*prompts);
   INGOT_RETURN_IF_ERROR(params.num_stop ? requireNonNull(params.stop, "stop") : Status::success());
   for (size_t i = 0; i < params.num_stop; ++i) {
     INGOT_RETURN_IF_ERROR(requireNonNull(params.stop[i], "stop"));
     options.stops.emplace_back(params.stop[i]);
   }
   options.maxTokens = params.max_tokens;
-  options.sampler = {params.temperature, params.seed};
+  options.sampler = {
+      params.temperature,        params.top_k, params.top_p, params.presence_penalty, params.frequency_penalty,
+      params.repetition_penalty, params.seed};
   options.ignoreEos = params.ignore_eos != 0;
   options.decodeOnly = params.decode_only != 0;
+  options.stepsPerLaunch = params.steps_per_launch ? params.steps_per_launch : hasCallback ? 1 : kManySteps;
   return options;
 }
 
@@ -42,6 +71,10 @@ ingot_finish toC(FinishReason reason) {
   return INGOT_FINISH_CALLER;
 }
 
+ingot_sequence_result toC(const SequenceResult &result) {
+  return {result.promptTokens, result.generatedTokens, toC(result.reason)};
+}
+
 } // namespace
 
 ingot_status *ingot_generate(ingot_session *session, const ingot_generate_params *given, ingot_token_callback callback,
@@ -52,22 +85,25 @@ ingot_status *ingot_generate(ingot_session *session, const ingot_generate_params
     Result<ingot_generate_params> params = readSized(given, "ingot_generate_params");
     if (!params)
       return params.status();
-    Result<GenerateOptions> options = toOptions(*params);
+    Result<GenerateOptions> options = toOptions(*params, callback != nullptr);
     if (!options)
       return options.status();
     Result<GenerateResult> result = generate(*session->value, *options, [&](const GeneratedToken &token) {
       if (!callback)
         return true;
-      ingot_token c = {sizeof(ingot_token), token.id,           token.text.data(), token.text.size(),
-                       token.logits.data(), token.logits.size()};
+      ingot_token c = {sizeof(ingot_token), token.id,      token.text.data(), token.text.size(), token.logits.data(),
+                       token.logits.size(), token.sequence};
       return callback(user, &c) == 0;
     });
     if (!result)
       return result.status();
+    for (size_t i = 0; params->sequence_results && i < result->sequences.size(); ++i)
+      params->sequence_results[i] = toC(result->sequences[i]);
     if (!params->result)
       return Status::success();
-    ingot_generate_result c = {sizeof(ingot_generate_result), result->promptTokens,  result->generatedTokens,
-                               toC(result->reason),           result->promptSeconds, result->firstTokenSeconds,
+    ingot_generate_result c = {sizeof(ingot_generate_result), result->promptTokens(),
+                               result->generatedTokens(),     toC(result->sequences.front().reason),
+                               result->promptSeconds,         result->firstTokenSeconds,
                                result->decodeSeconds};
     return writeSized(params->result, c, "ingot_generate_result");
   });

@@ -27,6 +27,9 @@ bool isConstant(const Affine &affine) {
   return true;
 }
 
+/// After so many nanoseconds a launch of several steps returns to the executor.
+constexpr uint64_t kLongestLaunch = 5'000'000;
+
 uint64_t now() {
   auto time = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
@@ -74,6 +77,54 @@ Step::Step(std::shared_ptr<const Program> boundProgram, const std::vector<BodyFu
       bound.signals.push_back(bind(ref, firstCounters));
     launches.push_back(std::move(bound));
   }
+  orderForOne();
+}
+
+/// Runs the queues range by range, each as soon as it does not have to wait: one of the executions that the verifier
+/// has proved right.
+void Step::orderForOne() {
+  const std::vector<std::vector<TaskRange>> &queues = program->schedule.queues;
+  std::vector<size_t> heads(queues.size(), 0);
+  std::vector<uint32_t> signals(numCounters, 0);
+  size_t ranges = 0;
+  for (const std::vector<TaskRange> &queue : queues)
+    ranges += queue.size();
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (size_t queue = 0; queue < queues.size(); ++queue)
+      // One launch at a time: the next worker's part of it finds the same data in the cache.
+      if (heads[queue] < queues[queue].size() && takeIfReady(queues[queue][heads[queue]], signals)) {
+        aloneOrder.push_back(queues[queue][heads[queue]++]);
+        progress = true;
+      }
+  }
+  // Ranges that wait for parts of each other cannot be run one after the other.
+  if (aloneOrder.size() < ranges)
+    aloneOrder.clear();
+}
+
+/// Adds the signals of a range if all its tasks can run one after the other, given the signals so far.
+bool Step::takeIfReady(const TaskRange &range, std::vector<uint32_t> &signals) const {
+  const Launch &launch = program->launches[range.launch];
+  const BoundLaunch &bound = launches[range.launch];
+  auto counterOf = [](const CounterRef &ref, const TaskIndex &index) {
+    return ref.first + static_cast<uint64_t>(ref.index.at(index));
+  };
+  std::vector<uint64_t> added;
+  bool ready = true;
+  for (int64_t i = range.begin; i < range.end && ready; ++i) {
+    TaskIndex index = launch.indexOf(i);
+    for (const CounterRef &wait : bound.waits)
+      ready = ready && signals[counterOf(wait, index)] >= wait.signals;
+    for (const CounterRef &signal : bound.signals) {
+      added.push_back(counterOf(signal, index));
+      ++signals[added.back()];
+    }
+  }
+  if (!ready)
+    for (uint64_t counter : added)
+      --signals[counter];
+  return ready;
 }
 
 Step::CounterRef Step::bind(const EventRef &ref, const std::vector<uint32_t> &firstCounters) const {
@@ -129,7 +180,7 @@ bool Step::runRange(const BoundLaunch &launch, const TaskRange &range, uint32_t 
 }
 
 template <bool kRecord> void Step::workThrough(uint32_t worker, WaitPolicy policy) {
-  for (const TaskRange &range : program->schedule.queues[worker])
+  for (const TaskRange &range : alone ? aloneOrder : program->schedule.queues[worker])
     if (!runRange<kRecord>(launches[range.launch], range, worker, policy)) {
       aborted.store(true, std::memory_order_relaxed);
       return;
@@ -137,18 +188,65 @@ template <bool kRecord> void Step::workThrough(uint32_t worker, WaitPolicy polic
 }
 
 void Step::work(uint32_t worker, WaitPolicy policy) {
-  if (recorded.empty())
-    workThrough<false>(worker, policy);
-  else
-    workThrough<true>(worker, policy);
+  do {
+    if (recorded.empty())
+      workThrough<false>(worker, policy);
+    else
+      workThrough<true>(worker, policy);
+  } while (between && closeStep(worker, policy));
 }
 
-Status Step::run(Executor &executor, const std::atomic<bool> &cancelled) {
+bool Step::closeStep(uint32_t worker, WaitPolicy policy) {
+  policy.slept = nullptr; // what happens between steps says nothing about the cores
+  // Before the signal: worker 0 changes it when all have come.
+  const uint32_t next = rounds + 1;
+  closed.signal(1, participants * next);
+  if (worker != 0) {
+    opened.await(next, policy, nullptr);
+    return goesOn;
+  }
+  closed.await(participants * next, policy, nullptr);
+  another = !aborted && (*between)();
+  goesOn = another && now() - launched < kLongestLaunch;
+  stepNumber += goesOn;
+  rounds = next;
+  opened.signal(1, next);
+  return goesOn;
+}
+
+/// One launch at the pace that has proved best, of one step or, with `between`, of several.
+Status Step::launch(Executor &executor, const std::atomic<bool> &cancelled) {
   assert(executor.workers() == program->schedule.workers() && !aborted);
-  ++stepNumber;
+  const uint32_t first = ++stepNumber;
   cancel = &cancelled;
-  executor.run(*this);
+  if (!control)
+    control.emplace(executor.workers(), executor.hasOwnCores(), mayRunAlone());
+  Pace pace = fixedPace.value_or(control->pace());
+  alone = pace == Pace::Alone && mayRunAlone();
+  if (between) {
+    launched = now();
+    // Counters of rounds begin anew: other workers may take part than in the launch before.
+    closed.set(0);
+    opened.set(0);
+    participants = rounds = 0;
+    for (uint32_t worker = 0; worker < program->schedule.workers(); ++worker)
+      participants += hasWork(worker);
+  }
+  Executor::Usage usage = executor.run(*this, pace == Pace::Spin);
+  control->finished(usage.wall, usage.slept, stepNumber - first + 1);
   return aborted ? Status::cancelled("the step was cancelled") : Status::success();
+}
+
+Status Step::run(Executor &executor, const std::atomic<bool> &cancelled) { return launch(executor, cancelled); }
+
+Status Step::runSteps(Executor &executor, const std::atomic<bool> &cancelled, const std::function<bool()> &ask) {
+  between = &ask;
+  Status status;
+  do
+    status = launch(executor, cancelled);
+  while (status.ok() && another);
+  between = nullptr;
+  return status;
 }
 
 Status Step::runInterleaved(uint64_t seed, const std::atomic<bool> &cancelled) {

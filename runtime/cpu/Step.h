@@ -3,12 +3,15 @@
 
 #include "runtime/cpu/Counter.h"
 #include "runtime/cpu/Executor.h"
+#include "runtime/cpu/Pace.h"
 #include "runtime/program/Program.h"
 #include "runtime/support/Status.h"
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,6 +43,18 @@ public:
   /// stop between tasks, the step fails with `cancelled`, and `reset` must come before the next one.
   Status run(Executor &executor, const std::atomic<bool> &cancel);
 
+  /// Whether one thread can run the queues range by range (see Pace::Alone): so in every program that keeps to the
+  /// order of its launches.
+  bool mayRunAlone() const { return !aloneOrder.empty(); }
+
+  /// All steps from now on keep this pace. For tests: results are the same at any.
+  void fixPace(Pace pace) { fixedPace = pace; }
+
+  /// Runs steps in one launch, as long as `between` returns true: it is called after each on the calling thread, while
+  /// no task runs, and may change the inputs. Workers stay in the launch and meet at a closing counter; nothing returns
+  /// to the executor for some milliseconds, after which the pace of the workers may change. Allocates nothing.
+  Status runSteps(Executor &executor, const std::atomic<bool> &cancel, const std::function<bool()> &between);
+
   /// Runs one step on the calling thread in a legal order of all tasks, chosen by `seed`. For tests: it allocates.
   Status runInterleaved(uint64_t seed, const std::atomic<bool> &cancel);
 
@@ -68,7 +83,14 @@ private:
   };
 
   void work(uint32_t worker, WaitPolicy policy) override;
-  bool hasWork(uint32_t worker) const override { return !program->schedule.queues[worker].empty(); }
+  bool hasWork(uint32_t worker) const override {
+    return alone ? worker == 0 : !program->schedule.queues[worker].empty() || (between && worker == 0);
+  }
+  void orderForOne();
+  bool takeIfReady(const program::TaskRange &range, std::vector<uint32_t> &signals) const;
+  Status launch(Executor &executor, const std::atomic<bool> &cancel);
+  /// Ends a step of several: whether another one follows, the same for all workers.
+  bool closeStep(uint32_t worker, WaitPolicy policy);
   template <bool kRecord> void workThrough(uint32_t worker, WaitPolicy policy);
   template <bool kRecord>
   bool runRange(const BoundLaunch &launch, const program::TaskRange &range, uint32_t worker, WaitPolicy policy);
@@ -84,8 +106,19 @@ private:
   std::unique_ptr<Counter[]> counters;
   uint64_t numCounters;
   uint32_t stepNumber = 0;
+  std::vector<program::TaskRange> aloneOrder; // of all queues; a legal execution
+  bool alone = false;                         // the step that is running has one worker
+  std::optional<PaceControl> control;         // from the first step on
+  std::optional<Pace> fixedPace;
   std::span<TaskTime> recorded;              // by task; empty: nobody wants to know
   const std::atomic<bool> *cancel = nullptr; // of the step that is running
+  // Of launches of several steps: worker 0 opens round n + 1 when all have closed round n.
+  const std::function<bool()> *between = nullptr;
+  uint32_t participants = 0, rounds = 0;
+  uint64_t launched = 0; // when, in nanoseconds of the steady clock
+  bool goesOn = false;   // another step follows in this launch
+  bool another = false;  // another step follows
+  Counter closed, opened;
   std::atomic<bool> aborted{false};
 };
 

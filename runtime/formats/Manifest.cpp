@@ -44,6 +44,10 @@ ManifestMemory planMemory(const Manifest &manifest, std::vector<ManifestMemory::
   return memory;
 }
 
+bool isSamplingRole(std::string_view role) {
+  return std::find(std::begin(kSamplingRoles), std::end(kSamplingRoles), role) != std::end(kSamplingRoles);
+}
+
 const ManifestTensor *ManifestEntry::inputOfRole(std::string_view role) const {
   return findBy(inputs, &ManifestTensor::role, role);
 }

@@ -23,8 +23,23 @@ inline constexpr const char *kRoleTokens = "tokens"; // i32[B,C]
 inline constexpr const char *kRoleStart = "start";   // i32[B]
 inline constexpr const char *kRoleCount = "count";   // i32[B]
 inline constexpr const char *kRoleLogits = "logits"; // f32[B,C,V]
+inline constexpr const char *kRoleNext = "next";     // i32[B], the token chosen from the last counted row of logits
+// How it is chosen: inputs [B] that the caller may leave out, which means 0. docs/generation.md defines them.
+inline constexpr const char *kRoleSampled = "sampled";         // i32, how many of the step's tokens were sampled
+inline constexpr const char *kRoleTemperature = "temperature"; // f32
+inline constexpr const char *kRoleTopK = "top_k";              // i32
+inline constexpr const char *kRoleTopP = "top_p";              // f32
+inline constexpr const char *kRolePresence = "presence_penalty";
+inline constexpr const char *kRoleFrequency = "frequency_penalty";
+inline constexpr const char *kRoleRepetition = "repetition_penalty";
+inline constexpr const char *kRoleSeed = "seed"; // i64
+inline constexpr const char *kSamplingRoles[] = {kRoleSampled,  kRoleTemperature, kRoleTopK,       kRoleTopP,
+                                                 kRolePresence, kRoleFrequency,   kRoleRepetition, kRoleSeed};
 /// The role of a state that is a KV cache: shape [.., slot, kv_head, max_seq, head_dim].
 inline constexpr const char *kRoleKv = "kv";
+
+/// Whether an input of this role belongs to the choice of the next token.
+bool isSamplingRole(std::string_view role);
 
 /// An input or output of an entry.
 struct ManifestTensor {
@@ -94,8 +109,9 @@ struct ManifestFallback {
 };
 
 struct ManifestTokenizer {
-  std::string type;   // "bytes" or "llama2c"
-  std::string member; // of "llama2c"
+  std::string type;   // "bytes", or what it was compiled from: "llama2c", "sentencepiece", "huggingface"
+  std::string member; // its compiled form, except for "bytes"
+  std::vector<int32_t> bos; // put in front of a sequence
 };
 
 struct Manifest {

@@ -57,9 +57,12 @@ void checkRole(JsonFields &fields, const ManifestTensor &tensor) {
     size_t rank;
   };
   static constexpr Rule kRules[] = {
-      {kRoleTokens, DType::i32, 2}, {kRoleStart, DType::i32, 1},    {kRoleCount, DType::i32, 1},
-      {kRoleLogits, DType::f32, 3}, {"", DType::f32, SIZE_MAX},     {"loss", DType::f32, SIZE_MAX},
-      {"lr", DType::f32, SIZE_MAX}, {"step", DType::f32, SIZE_MAX}, {"rng", DType::f32, SIZE_MAX},
+      {kRoleTokens, DType::i32, 2},      {kRoleStart, DType::i32, 1},     {kRoleCount, DType::i32, 1},
+      {kRoleLogits, DType::f32, 3},      {kRoleNext, DType::i32, 1},      {kRoleSampled, DType::i32, 1},
+      {kRoleTemperature, DType::f32, 1}, {kRoleTopK, DType::i32, 1},      {kRoleTopP, DType::f32, 1},
+      {kRolePresence, DType::f32, 1},    {kRoleFrequency, DType::f32, 1}, {kRoleRepetition, DType::f32, 1},
+      {kRoleSeed, DType::i64, 1},        {"", DType::f32, SIZE_MAX},      {"loss", DType::f32, SIZE_MAX},
+      {"lr", DType::f32, SIZE_MAX},      {"step", DType::f32, SIZE_MAX},  {"rng", DType::f32, SIZE_MAX},
   };
   for (const Rule &rule : kRules) {
     if (tensor.role != rule.role)
@@ -101,11 +104,15 @@ std::vector<ManifestTensor> readTensors(JsonFields &entry, const char *key, Stat
 /// Inputs and outputs with roles agree on batch and chunk.
 void checkRoles(JsonFields &fields, const ManifestEntry &entry) {
   const ManifestTensor *tokens = entry.inputOfRole(kRoleTokens), *logits = entry.outputOfRole(kRoleLogits);
-  for (const char *role : {kRoleStart, kRoleCount}) {
-    const ManifestTensor *tensor = entry.inputOfRole(role);
+  auto checkBatch = [&](const ManifestTensor *tensor) {
     if (tensor && (!tokens || tensor->shape[0] != tokens->shape[0]))
       fields.fail("'" + tensor->name + "' expects the batch of the input with role 'tokens'");
-  }
+  };
+  for (const char *role : {kRoleStart, kRoleCount})
+    checkBatch(entry.inputOfRole(role));
+  for (const char *role : kSamplingRoles)
+    checkBatch(entry.inputOfRole(role));
+  checkBatch(entry.outputOfRole(kRoleNext));
   if (tokens && logits && (logits->shape[0] != tokens->shape[0] || logits->shape[1] != tokens->shape[1]))
     fields.fail("'" + logits->name + "' expects the batch and length of '" + tokens->name + "'");
 }
@@ -212,6 +219,16 @@ Status checkVersion(const Json &json) {
   return Status::success();
 }
 
+std::vector<int32_t> readTokenIds(JsonFields &fields, const char *key) {
+  std::vector<int32_t> tokens;
+  for (int64_t token : fields.integers(key)) {
+    if (token < 0 || token > INT32_MAX)
+      fields.fail(std::string(key) + " expects token ids");
+    tokens.push_back(static_cast<int32_t>(token));
+  }
+  return tokens;
+}
+
 void readModel(JsonFields &root, Manifest &manifest) {
   root.fields("model", [&](const std::string &key, const Json &value, const std::string &) {
     if (!value.is_string())
@@ -223,20 +240,18 @@ void readModel(JsonFields &root, Manifest &manifest) {
     JsonFields fields(*tokenizer, "tokenizer", status);
     ManifestTokenizer parsed;
     parsed.type = fields.text("type");
-    if (parsed.type == "llama2c")
+    if (parsed.type == "llama2c" || parsed.type == "sentencepiece" || parsed.type == "huggingface")
       parsed.member = readMember(fields, "member");
     else if (parsed.type != "bytes")
       fields.fail("has the unknown type '" + parsed.type + "'");
+    if (!parsed.member.empty())
+      parsed.bos = readTokenIds(fields, "bos");
     fields.finish();
     if (!status.ok())
       root.fail(status.message());
     manifest.tokenizer = parsed;
   }
-  for (int64_t token : root.integers("eos")) {
-    if (token < 0 || token > INT32_MAX)
-      root.fail("eos expects token ids");
-    manifest.eos.push_back(static_cast<int32_t>(token));
-  }
+  manifest.eos = readTokenIds(root, "eos");
 }
 
 /// Names that refer to other parts do refer to something.

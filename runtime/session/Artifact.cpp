@@ -106,10 +106,12 @@ Status Artifact::readTokenizer() {
   const ZipReader::Member *member = zip.find(parsed.tokenizer->member);
   if (!member)
     return Status::corrupt("the tokenizer needs the missing member '" + parsed.tokenizer->member + "'");
-  Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(member->data);
+  Result<std::unique_ptr<Tokenizer>> tokenizer = openTokenizer(member->data);
   if (!tokenizer)
     return tokenizer.status();
   words = std::move(*tokenizer);
+  if (words->encode("", /*atStart=*/true) != parsed.tokenizer->bos)
+    return Status::corrupt("the manifest's 'bos' is not what the tokenizer puts in front");
   return Status::success();
 }
 

@@ -4,7 +4,7 @@
 #include "runtime/cpu/CodeLibrary.h"
 #include "runtime/formats/File.h"
 #include "runtime/formats/Manifest.h"
-#include "runtime/formats/Tokenizer.h"
+#include "runtime/tokenizer/Tokenizer.h"
 #include "runtime/formats/Zip.h"
 #include "runtime/program/Program.h"
 #include "runtime/support/Status.h"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <numeric>
 
 namespace ingot::runtime {
 
@@ -14,199 +14,320 @@ using Clock = std::chrono::steady_clock;
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// An entry that maps tokens at positions to logits.
-struct TokenStep {
-  Session::Entry *entry = nullptr;
-  int32_t *tokens = nullptr, *start = nullptr, *count = nullptr; // start and count may be null
-  const float *logits = nullptr;
-  int64_t length = 0; // positions per step
-  int64_t vocabulary = 0;
+/// One prompt and what has become of it.
+struct Sequence {
+  explicit Sequence(const std::vector<std::string> &stops) : stop(stops) {}
+
+  StopText stop;
+  std::vector<int32_t> prompt; // a pending token in front
+  size_t fed = 0;              // of the prompt
+  bool pendingInPrompt = false;
+  bool ended = false;
+  int32_t previous = -1; // last token of the text so far
+
+  std::span<const int32_t> rest() const { return std::span(prompt).subspan(fed); }
 };
 
-Result<TokenStep> findStep(Session &session, const char *name) {
-  TokenStep step;
-  step.entry = session.findEntry(name);
-  if (!step.entry)
-    return step;
-  const ManifestEntry &manifest = step.entry->manifest();
-  const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens), *logits = manifest.outputOfRole(kRoleLogits);
-  if (!tokens || !logits)
-    return Status::invalidArgument("entry '" + manifest.name + "' cannot generate: it has no tokens or no logits");
-  if (tokens->shape[0] != 1)
-    return Status::unsupported("generating with a batch of " + std::to_string(tokens->shape[0]) +
-                               " is not supported yet");
-  for (const ManifestTensor &input : manifest.inputs)
-    if (input.role != kRoleTokens && input.role != kRoleStart && input.role != kRoleCount)
-      return Status::invalidArgument("entry '" + manifest.name +
-                                     "' cannot generate: nothing is known about its input '" + input.name + "'");
-  step.tokens = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleTokens));
-  step.start = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleStart));
-  step.count = reinterpret_cast<int32_t *>(step.entry->inputOfRole(kRoleCount));
-  step.logits = reinterpret_cast<const float *>(step.entry->outputOfRole(kRoleLogits));
-  step.length = tokens->shape[1];
-  step.vocabulary = logits->shape[2];
-  if (step.length < 1 || step.vocabulary < 1)
-    return Status::invalidArgument("entry '" + manifest.name + "' cannot generate: it is empty");
-  return step;
-}
+/// A token that its sequence has accepted and the caller has not heard of.
+struct Event {
+  size_t sequence;
+  int32_t id;
+  std::string text;
+};
 
 class Generator {
 public:
   Generator(Session &session, const GenerateOptions &options,
             const std::function<bool(const GeneratedToken &)> &onToken)
-      : session(session), options(options), onToken(onToken), stop(options.stops) {}
+      : session(session), options(options), onToken(onToken) {}
 
-  Result<GenerateResult> run() {
-    INGOT_RETURN_IF_ERROR(prepare());
-    INGOT_RETURN_IF_ERROR(feedPrompt());
-    result.promptSeconds = secondsSince(begin);
-    INGOT_RETURN_IF_ERROR(decodeLoop());
-    if (std::string rest = stop.flush(); !rest.empty())
-      onToken({-1, rest, {}});
-    return result;
-  }
+  Result<GenerateResult> run();
 
 private:
   Status prepare();
-  Status checkPrompt() const;
-  Status feedPrompt();
-  Status feed(const TokenStep &step, std::span<const int32_t> tokens);
+  Status findEntries();
+  Status takePrompt(size_t number);
+  Status checkPrompt(const Sequence &sequence, size_t number) const;
+  Status feedPrompts();
+  Status stepOnce(DecoderStep &step);
   Status decodeLoop();
-  std::optional<FinishReason> accept(int32_t token);
+  Status launch();
+  bool between();
+  bool placeTokens(DecoderStep &step);
+  SlotTokens nextTokens(size_t number, DecoderStep &step);
+  void takeStep();
+  void takeChoice(size_t number);
+  void end(size_t number, FinishReason reason);
+  void deliver();
   std::string textOf(int32_t token, int32_t previous) const;
-  bool cacheIsFull() const { return maxSeq() > 0 && session.position >= maxSeq(); }
+  SlotState &slot(size_t number) const { return session.slots[number]; }
   int64_t maxSeq() const { return session.artifact().maxSeq(); }
+  Status finite() const { return sawNaN ? Status::invalidArgument("a logit is not a number") : Status::success(); }
+  bool allEnded() const {
+    return std::all_of(sequences.begin(), sequences.end(), [](const Sequence &each) { return each.ended; });
+  }
 
   Session &session;
   const GenerateOptions &options;
   const std::function<bool(const GeneratedToken &)> &onToken;
-  StopText stop;
-  TokenStep decode, prefill;
-  std::vector<int32_t> prompt;
-  std::span<const float> logits; // of the last position fed
-  int32_t previous = -1;         // last token of the text so far
+  DecoderStep decode, prefill;
+  std::vector<Sequence> sequences;
+  std::vector<int32_t> inStep; // tokens of each slot in the step that runs
+  DecoderStep *running = nullptr;
+  std::vector<Event> events;
+  uint32_t stepsLeft = 0; // of the launch
+  bool callerStopped = false, sawNaN = false, hasTokens = false;
   GenerateResult result;
   Clock::time_point begin = Clock::now();
   Clock::time_point firstToken = begin;
 };
 
-Status Generator::prepare() {
-  float temperature = options.sampler.temperature;
-  if (!std::isfinite(temperature) || temperature < 0)
-    return Status::invalidArgument("temperature expects a finite number of at least 0");
+Result<GenerateResult> Generator::run() {
+  INGOT_RETURN_IF_ERROR(prepare());
+  INGOT_RETURN_IF_ERROR(feedPrompts());
+  INGOT_RETURN_IF_ERROR(decodeLoop());
+  for (size_t i = 0; i < sequences.size(); ++i)
+    if (std::string rest = sequences[i].stop.flush(); !rest.empty())
+      onToken({-1, rest, {}, i});
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Prompts
+//===----------------------------------------------------------------------===//
+
+Status Generator::findEntries() {
   for (auto [step, name] : {std::pair(&decode, "decode"), std::pair(&prefill, "prefill")}) {
-    Result<TokenStep> found = findStep(session, name);
+    Result<DecoderStep> found = DecoderStep::find(session, name);
     if (!found)
       return found.status();
     *step = *found;
+    if (step->found())
+      step->setSampler(options.sampler);
   }
-  if (!decode.entry)
+  if (!decode.found())
     return Status::invalidArgument("the artifact cannot generate: it has no entry 'decode'");
-  if (decode.length != 1)
+  if (decode.length() != 1)
     return Status::invalidArgument("entry 'decode' expects one token per step, but takes " +
-                                   std::to_string(decode.length));
-  const Tokenizer *tokenizer = session.artifact().tokenizer();
-  if (!options.stops.empty() && !tokenizer)
+                                   std::to_string(decode.length()));
+  if (prefill.found() && (prefill.slots() != decode.slots() || prefill.vocabulary() != decode.vocabulary()))
+    return Status::invalidArgument("entries 'decode' and 'prefill' expect the same batch and vocabulary");
+  return Status::success();
+}
+
+Status Generator::prepare() {
+  INGOT_RETURN_IF_ERROR(checkSampler(options.sampler));
+  INGOT_RETURN_IF_ERROR(findEntries());
+  if (!options.stops.empty() && !session.artifact().tokenizer())
     return Status::invalidArgument("stop texts need a tokenizer, but the artifact has none");
-  if (options.prompt) {
+  if (options.prompts.size() > static_cast<size_t>(decode.slots()))
+    return Status::invalidArgument("the artifact runs " + std::to_string(decode.slots()) +
+                                   " sequences at a time, but got " + std::to_string(options.prompts.size()) +
+                                   " prompts; compile it with a larger --batch");
+  if (options.prompts.empty())
+    return Status::invalidArgument("there is no prompt");
+  for (size_t i = 0; i < options.prompts.size(); ++i)
+    INGOT_RETURN_IF_ERROR(takePrompt(i));
+  inStep.assign(static_cast<size_t>(decode.slots()), 0);
+  // Texts of tokens are short: they fit into their strings, and nothing is allocated per token.
+  events.reserve(sequences.size() * std::max(1u, options.stepsPerLaunch));
+  return Status::success();
+}
+
+Status Generator::takePrompt(size_t number) {
+  const Prompt &prompt = options.prompts[number];
+  const SlotState &state = slot(number);
+  Sequence &sequence = sequences.emplace_back(options.stops);
+  if (prompt.text) {
+    const Tokenizer *tokenizer = session.artifact().tokenizer();
     if (!tokenizer)
       return Status::invalidArgument("the artifact has no tokenizer; pass the prompt as tokens");
-    prompt = tokenizer->encode(*options.prompt, session.position == 0 && session.pendingToken < 0);
+    sequence.prompt = tokenizer->encode(*prompt.text, state.position == 0 && state.pendingToken < 0);
   } else {
-    prompt = options.tokens;
+    sequence.prompt = prompt.tokens;
   }
-  result.promptTokens = prompt.size();
-  if (session.pendingToken >= 0)
-    prompt.insert(prompt.begin(), session.pendingToken);
-  return checkPrompt();
+  result.sequences.push_back({sequence.prompt.size(), 0, FinishReason::Length});
+  sequence.pendingInPrompt = state.pendingToken >= 0;
+  if (sequence.pendingInPrompt)
+    sequence.prompt.insert(sequence.prompt.begin(), state.pendingToken);
+  return checkPrompt(sequence, number);
 }
 
-Status Generator::checkPrompt() const {
+Status Generator::checkPrompt(const Sequence &sequence, size_t number) const {
+  const std::vector<int32_t> &prompt = sequence.prompt;
+  std::string which = options.prompts.size() == 1 ? "the prompt" : "prompt " + std::to_string(number);
+  int64_t position = slot(number).position;
   if (prompt.empty())
-    return Status::invalidArgument("the prompt is empty");
+    return Status::invalidArgument(which + " is empty");
   for (int32_t token : prompt)
-    if (token < 0 || token >= decode.vocabulary)
-      return Status::invalidArgument("the prompt expects tokens from 0 to " + std::to_string(decode.vocabulary - 1) +
+    if (token < 0 || token >= decode.vocabulary())
+      return Status::invalidArgument(which + " expects tokens from 0 to " + std::to_string(decode.vocabulary() - 1) +
                                      ", but has " + std::to_string(token));
-  if (maxSeq() > 0 && static_cast<int64_t>(prompt.size()) > maxSeq() - session.position)
-    return Status::invalidArgument("the prompt has " + std::to_string(prompt.size()) + " tokens, but only " +
-                                   std::to_string(maxSeq() - session.position) + " of max_seq " +
-                                   std::to_string(maxSeq()) + " positions are free");
-  if (static_cast<int64_t>(prompt.size()) > INT32_MAX - session.position)
-    return Status::invalidArgument("the prompt is too long");
+  if (maxSeq() > 0 && static_cast<int64_t>(prompt.size()) > maxSeq() - position)
+    return Status::invalidArgument(which + " has " + std::to_string(prompt.size()) + " tokens, but only " +
+                                   std::to_string(maxSeq() - position) + " of max_seq " + std::to_string(maxSeq()) +
+                                   " positions are free");
+  if (static_cast<int64_t>(prompt.size()) > INT32_MAX - position)
+    return Status::invalidArgument(which + " is too long");
   return Status::success();
 }
 
-Status Generator::feed(const TokenStep &step, std::span<const int32_t> tokens) {
-  std::copy(tokens.begin(), tokens.end(), step.tokens);
-  std::fill(step.tokens + tokens.size(), step.tokens + step.length, 0); // rows beyond count are not looked at
-  if (step.start)
-    *step.start = static_cast<int32_t>(session.position);
-  if (step.count)
-    *step.count = static_cast<int32_t>(tokens.size());
-  INGOT_RETURN_IF_ERROR(session.runStep(*step.entry));
-  session.position += static_cast<int64_t>(tokens.size());
-  previous = tokens.back();
-  session.pendingToken = -1; // `tokens` may be a view of it
-  logits = {step.logits + (static_cast<int64_t>(tokens.size()) - 1) * step.vocabulary,
-            static_cast<size_t>(step.vocabulary)};
-  return Status::success();
-}
-
-Status Generator::feedPrompt() {
-  std::span<const int32_t> rest = prompt;
-  bool usePrefill = prefill.entry && !options.decodeOnly && prefill.vocabulary == decode.vocabulary;
-  while (!rest.empty()) {
-    size_t chunk = 1;
-    if (usePrefill && rest.size() > 1) {
-      chunk = std::min(rest.size(), static_cast<size_t>(prefill.length));
-      // Without a count only full chunks can be told from their padding.
-      if (!prefill.count && chunk < static_cast<size_t>(prefill.length))
-        chunk = 1;
-    }
-    INGOT_RETURN_IF_ERROR(feed(chunk > 1 ? prefill : decode, rest.first(chunk)));
-    rest = rest.subspan(chunk);
+/// Chunks go through `prefill`, single tokens through `decode`, whatever the other sequences do: so what a sequence
+/// gives does not depend on them.
+Status Generator::feedPrompts() {
+  bool usePrefill = prefill.found() && !options.decodeOnly;
+  while (usePrefill && placeTokens(prefill))
+    INGOT_RETURN_IF_ERROR(stepOnce(prefill));
+  auto hasRest = [](const Sequence &each) { return !each.rest().empty(); };
+  // The last step of this kind also decodes for sequences whose prompts were shorter.
+  while (std::any_of(sequences.begin(), sequences.end(), hasRest)) {
+    placeTokens(decode);
+    INGOT_RETURN_IF_ERROR(stepOnce(decode));
   }
+  result.promptSeconds = secondsSince(begin);
   return Status::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+/// What a sequence feeds next; nothing if it has to sit this step out.
+SlotTokens Generator::nextTokens(size_t number, DecoderStep &step) {
+  Sequence &sequence = sequences[number];
+  SlotState &state = slot(number);
+  SlotTokens tokens = {{}, state.position, 0};
+  std::span<const int32_t> rest = sequence.rest();
+  bool chunks = &step == &prefill;
+  if (sequence.ended || (chunks && rest.size() < 2))
+    return tokens;
+  if (!rest.empty()) {
+    tokens.tokens = rest.first(std::min(rest.size(), static_cast<size_t>(step.length())));
+    tokens.sampled = sequence.fed == 0 && sequence.pendingInPrompt ? 1 : 0;
+  } else {
+    tokens.tokens = {&state.pendingToken, 1};
+    tokens.sampled = 1;
+  }
+  return tokens;
+}
+
+/// Fills the inputs of `step`. False if no sequence takes part.
+bool Generator::placeTokens(DecoderStep &step) {
+  bool any = false;
+  for (size_t i = 0; i < inStep.size(); ++i) {
+    SlotTokens tokens = i < sequences.size() ? nextTokens(i, step) : SlotTokens();
+    step.setSlot(static_cast<int64_t>(i), tokens);
+    inStep[i] = static_cast<int32_t>(tokens.tokens.size());
+    any |= inStep[i] > 0;
+  }
+  running = &step;
+  return any;
+}
+
+Status Generator::stepOnce(DecoderStep &step) {
+  INGOT_RETURN_IF_ERROR(step.run(session));
+  takeStep();
+  deliver();
+  return finite();
+}
+
+/// Moves the sequences on after a step; those whose prompts are fed have a new token.
+void Generator::takeStep() {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (inStep[i] == 0)
+      continue;
+    Sequence &sequence = sequences[i];
+    bool fromPrompt = !sequence.rest().empty();
+    sequence.previous = fromPrompt ? sequence.rest()[static_cast<size_t>(inStep[i]) - 1] : slot(i).pendingToken;
+    if (fromPrompt)
+      sequence.fed += static_cast<size_t>(inStep[i]);
+    slot(i).position += inStep[i];
+    slot(i).pendingToken = -1;
+    if (sequence.rest().empty())
+      takeChoice(i);
+  }
+}
+
+/// Accepts the token that was chosen for a sequence and decides whether it is the last.
+void Generator::takeChoice(size_t number) {
+  Sequence &sequence = sequences[number];
+  if (options.maxTokens == 0)
+    return end(number, FinishReason::Length);
+  int32_t token = running->next(static_cast<int64_t>(number));
+  if (token < 0) {
+    sawNaN = true;
+    return end(number, FinishReason::Length);
+  }
+  slot(number).pendingToken = token;
+  if (!hasTokens) {
+    hasTokens = true;
+    firstToken = Clock::now();
+    result.firstTokenSeconds = std::chrono::duration<double>(firstToken - begin).count();
+  }
+  uint64_t generated = ++result.sequences[number].generatedTokens;
+  const std::vector<int32_t> &eos = session.artifact().manifest().eos;
+  bool atEnd = !options.ignoreEos && std::find(eos.begin(), eos.end(), token) != eos.end();
+  events.push_back({number, token, atEnd ? std::string() : sequence.stop.feed(textOf(token, sequence.previous))});
+  if (atEnd)
+    end(number, FinishReason::Eos);
+  else if (sequence.stop.stopped())
+    end(number, FinishReason::Stop);
+  else if (generated == options.maxTokens || (maxSeq() > 0 && slot(number).position >= maxSeq()))
+    end(number, FinishReason::Length);
+}
+
+void Generator::end(size_t number, FinishReason reason) {
+  sequences[number].ended = true;
+  result.sequences[number].reason = reason;
+}
+
+/// Tells the caller about new tokens. Logits are those of the last step: of a token that came before it in the same
+/// launch they are gone.
+void Generator::deliver() {
+  for (size_t i = 0; i < events.size(); ++i) {
+    const Event &event = events[i];
+    bool last = std::none_of(events.begin() + static_cast<int64_t>(i) + 1, events.end(),
+                             [&](const Event &later) { return later.sequence == event.sequence; });
+    bool inLastStep = last && inStep[event.sequence] > 0;
+    std::span<const float> logits;
+    if (inLastStep)
+      logits = running->logits(static_cast<int64_t>(event.sequence));
+    if (!onToken({event.id, event.text, logits, event.sequence}) && !callerStopped) {
+      callerStopped = true;
+      for (size_t each = 0; each < sequences.size(); ++each)
+        if (!sequences[each].ended || each == event.sequence)
+          end(each, FinishReason::Caller);
+    }
+  }
+  events.clear();
+  if (hasTokens)
+    result.decodeSeconds = secondsSince(firstToken);
 }
 
 Status Generator::decodeLoop() {
-  result.reason = FinishReason::Length;
-  while (result.generatedTokens < options.maxTokens) {
-    Result<int32_t> token =
-        sampleToken(logits, options.sampler, static_cast<uint64_t>(session.position)); // its own position
-    if (!token)
-      return token.status();
-    if (result.generatedTokens++ == 0) {
-      firstToken = Clock::now();
-      result.firstTokenSeconds = std::chrono::duration<double>(firstToken - begin).count();
-    }
-    session.pendingToken = *token;
-    std::optional<FinishReason> reason = accept(*token);
-    result.decodeSeconds = secondsSince(firstToken);
-    if (reason) {
-      result.reason = *reason;
-      break;
-    }
-    if (result.generatedTokens == options.maxTokens || cacheIsFull())
-      break;
-    INGOT_RETURN_IF_ERROR(feed(decode, {&session.pendingToken, 1}));
+  while (!allEnded()) {
+    placeTokens(decode);
+    INGOT_RETURN_IF_ERROR(launch());
   }
   return Status::success();
 }
 
-/// Passes a token on and says whether it is the last.
-std::optional<FinishReason> Generator::accept(int32_t token) {
-  const std::vector<int32_t> &eos = session.artifact().manifest().eos;
-  bool atEnd = !options.ignoreEos && std::find(eos.begin(), eos.end(), token) != eos.end();
-  std::string text = atEnd ? std::string() : stop.feed(textOf(token, previous));
-  if (!onToken({token, text, logits}))
-    return FinishReason::Caller;
-  if (atEnd)
-    return FinishReason::Eos;
-  if (stop.stopped())
-    return FinishReason::Stop;
-  return std::nullopt;
+/// Several steps in one launch: what the host has to do between them happens while the workers wait for it.
+Status Generator::launch() {
+  if (options.stepsPerLaunch <= 1)
+    return stepOnce(decode);
+  stepsLeft = options.stepsPerLaunch;
+  INGOT_RETURN_IF_ERROR(session.runSteps(decode.sessionEntry(), [this] { return between(); }));
+  deliver();
+  return finite();
+}
+
+bool Generator::between() {
+  takeStep();
+  if (--stepsLeft == 0 || sawNaN || allEnded())
+    return false;
+  placeTokens(decode);
+  return true;
 }
 
 std::string Generator::textOf(int32_t token, int32_t before) const {
@@ -215,6 +336,16 @@ std::string Generator::textOf(int32_t token, int32_t before) const {
 }
 
 } // namespace
+
+uint64_t GenerateResult::promptTokens() const {
+  return std::accumulate(sequences.begin(), sequences.end(), uint64_t(0),
+                         [](uint64_t sum, const SequenceResult &each) { return sum + each.promptTokens; });
+}
+
+uint64_t GenerateResult::generatedTokens() const {
+  return std::accumulate(sequences.begin(), sequences.end(), uint64_t(0),
+                         [](uint64_t sum, const SequenceResult &each) { return sum + each.generatedTokens; });
+}
 
 const char *toString(FinishReason reason) {
   switch (reason) {

@@ -1,6 +1,7 @@
 #include "runtime/session/Params.h"
 
 #include "runtime/cpu/Cores.h"
+#include "runtime/formats/Convert.h"
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/Layout.h"
 #include "runtime/formats/Safetensors.h"
@@ -39,11 +40,21 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
     const SafetensorsTensor *tensor = tensors->find(param.name);
     if (!tensor)
       return Status::invalidArgument("'" + path + "' has no parameter '" + param.name + "'");
-    if (tensor->dtype != param.dtype || tensor->shape != layout->logicalShape)
+    if (!tensor->dtype || !isConvertible(*tensor->dtype, param.dtype) || tensor->shape != layout->logicalShape)
       return Status::invalidArgument("parameter '" + param.name + "' expects " +
                                      typeText(param.dtype, layout->logicalShape) + ", but '" + path + "' has " +
                                      tensor->dtypeName + " of another shape or dtype");
     std::span<const std::byte> bytes = tensor->data;
+    Memory converted;
+    if (tensor->dtype != param.dtype && !bytes.empty()) {
+      uint64_t elements = bytes.size() / byteSize(*tensor->dtype);
+      Result<Memory> memory = allocate(elements * byteSize(param.dtype));
+      if (!memory)
+        return memory.status();
+      converted = std::move(*memory);
+      convertElements(*tensor->dtype, bytes.data(), param.dtype, converted.get(), elements);
+      bytes = {converted.get(), elements * byteSize(param.dtype)};
+    }
     if (!bytes.empty() && (layout->panels || reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0)) {
       Result<Memory> copy = allocate(bytes.size());
       if (!copy)
@@ -51,6 +62,8 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
       layout->store(bytes.data(), copy->get(), param.dtype);
       bytes = {copy->get(), bytes.size()};
       set->copies.push_back(std::move(*copy));
+    } else if (converted) {
+      set->copies.push_back(std::move(converted));
     }
     set->data.push_back(bytes);
   }

@@ -12,11 +12,15 @@ using program::DType;
 
 namespace {
 
+/// The choice of the next token stands behind what the model itself has, and may be left out.
+bool isOptional(const ManifestTensor &tensor) { return isSamplingRole(tensor.role) || tensor.role == kRoleNext; }
+
 Status checkTensors(const char *kind, const std::vector<ManifestTensor> &expected, std::span<const TensorView> given) {
-  if (expected.size() != given.size())
+  if (given.size() > expected.size() ||
+      !std::all_of(expected.begin() + static_cast<int64_t>(given.size()), expected.end(), isOptional))
     return Status::invalidArgument("expects " + std::to_string(expected.size()) + " " + kind + "s, but got " +
                                    std::to_string(given.size()));
-  for (size_t i = 0; i < expected.size(); ++i) {
+  for (size_t i = 0; i < given.size(); ++i) {
     const ManifestTensor &tensor = expected[i];
     if (tensor.dtype != given[i].dtype ||
         !std::equal(tensor.shape.begin(), tensor.shape.end(), given[i].shape.begin(), given[i].shape.end()))
@@ -67,6 +71,9 @@ Status Session::run(std::string_view name, std::span<const TensorView> inputs, s
   for (size_t i = 0; i < inputs.size(); ++i)
     if (uint64_t bytes = *checkedBytes(inputs[i].dtype, inputs[i].shape))
       std::memcpy(entry->inputs[i], inputs[i].data, bytes);
+  for (size_t i = inputs.size(); i < entry->inputs.size(); ++i)
+    std::memset(entry->inputs[i], 0,
+                *checkedBytes(entry->manifest().inputs[i].dtype, entry->manifest().inputs[i].shape));
   INGOT_RETURN_IF_ERROR(runStep(*entry));
   for (size_t i = 0; i < outputs.size(); ++i)
     if (uint64_t bytes = *checkedBytes(outputs[i].dtype, outputs[i].shape))
@@ -74,15 +81,23 @@ Status Session::run(std::string_view name, std::span<const TensorView> inputs, s
   return Status::success();
 }
 
-Status Session::runStep(Entry &entry) {
+Status Session::runStep(Entry &entry) { return runSteps(entry, {}); }
+
+Status Session::runSteps(Entry &entry, const std::function<bool()> &between) {
   if (broken)
     return Status::cancelled("the session was cancelled in the middle of a step; reset it first");
   INGOT_RETURN_IF_ERROR(checkInputs(entry));
   if (takeCancellation())
     return Status::cancelled("the run was cancelled");
-  Status status = options.interleavingSeed ? entry.step->runInterleaved(*options.interleavingSeed + steps, cancelled)
-                                           : entry.step->run(*target->executor, cancelled);
-  ++steps;
+  Status status;
+  if (options.interleavingSeed) {
+    do
+      status = entry.step->runInterleaved(*options.interleavingSeed + steps++, cancelled);
+    while (status.ok() && between && between());
+  } else {
+    status = between ? entry.step->runSteps(*target->executor, cancelled, between)
+                     : entry.step->run(*target->executor, cancelled);
+  }
   if (!status.ok()) {
     broken = true;
     cancelled = false;

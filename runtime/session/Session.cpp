@@ -91,6 +91,8 @@ Status Session::prepareEntries() {
     Entry entry;
     entry.prepared = *prepared;
     entries.push_back(std::move(entry));
+    if (const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens))
+      slots.resize(std::max(slots.size(), static_cast<size_t>(tokens->shape[0])));
   }
   return Status::success();
 }
@@ -177,8 +179,7 @@ void Session::reset() {
     fillState(states[i], file->manifest().state[i]);
   for (Entry &entry : entries)
     entry.step->reset();
-  position = 0;
-  pendingToken = -1;
+  slots.assign(slots.size(), {});
   cancelled = false;
   broken = false;
 }
@@ -198,8 +199,7 @@ Result<std::unique_ptr<Session>> Session::fork() const {
     copy.params = params;
     copy.bindSteps();
   }
-  copy.position = position;
-  copy.pendingToken = pendingToken;
+  copy.slots = slots;
   copy.steps = steps;
   return made;
 }

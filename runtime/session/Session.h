@@ -8,6 +8,7 @@
 #include "runtime/session/Params.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,12 @@ struct TensorView {
   program::DType dtype = program::DType::f32;
   std::span<const int64_t> shape;
   std::byte *data = nullptr; // only read where the tensor is an input
+};
+
+/// One sequence of the batch: its positions in the cache, and its last token, which is not in it yet (-1: none).
+struct SlotState {
+  int64_t position = 0;
+  int32_t pendingToken = -1;
 };
 
 /// Belongs to one thread at a time; only `cancel` may be called from others.
@@ -69,6 +76,9 @@ public:
 
   /// Checks what the inputs of `entry` hold and runs one step on them.
   Status runStep(Entry &entry);
+  /// The same, and goes on in one launch as long as `between`, which may change the inputs after each step, returns
+  /// true. It must leave only inputs that `runStep` would accept.
+  Status runSteps(Entry &entry, const std::function<bool()> &between);
 
   /// Whether a cancellation is pending; taking it also ends it.
   bool takeCancellation() { return cancelled.exchange(false); }
@@ -78,9 +88,8 @@ public:
   const MemoryCount &memory() const { return block.taken(); }
   uint64_t paramBytes() const;
 
-  /// Where generation stands: positions in the cache, and the last token, which is not in it yet (-1: none).
-  int64_t position = 0;
-  int32_t pendingToken = -1;
+  /// Where generation stands, by slot.
+  std::vector<SlotState> slots;
 
 private:
   Session(std::shared_ptr<Artifact> artifact, std::shared_ptr<CpuTarget> target, const SessionOptions &options)

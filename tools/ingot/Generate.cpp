@@ -5,6 +5,7 @@
 #include "Support.h"
 
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 namespace ingot::tool {
@@ -143,10 +144,21 @@ Status generate(const Options &options) {
   return options.logits.empty() ? Status::success() : writeLogits(options.logits, sink);
 }
 
+/// Numbers from `low` to `high`; unlike CLI::Range it refuses what is not a number.
+CLI::Validator within(float low, float high, const std::string &what) {
+  auto check = [=](const std::string &text) -> std::string {
+    float value = 0;
+    bool fits = CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+    return fits ? "" : "expects " + what + ", but got '" + text + "'";
+  };
+  return CLI::Validator(check, "");
+}
+
 /// Options that say how the next token is chosen.
 void addSampling(CLI::App &app, Options &options) {
-  CLI::Range finite(std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max(), "a finite number");
-  CLI::Range positive(0.0f, std::numeric_limits<float>::max(), "a finite number of at least 0");
+  constexpr float kMost = std::numeric_limits<float>::max();
+  CLI::Validator finite = within(-kMost, kMost, "a finite number");
+  CLI::Validator positive = within(0, kMost, "a finite number of at least 0");
   app.add_option("--temperature", options.temperature, "0: the likeliest token; else sample at this temperature [0]")
       ->check(positive)
       ->type_name("T");
@@ -154,7 +166,7 @@ void addSampling(CLI::App &app, Options &options) {
       ->check(CLI::Range(uint32_t(0), uint32_t(INT32_MAX), "a number of tokens"))
       ->type_name("K");
   app.add_option("--top-p", options.topP, "Sample from the likeliest tokens that sum to this probability [1]")
-      ->check(CLI::Range(0.0f, 1.0f, "a number from 0 to 1"))
+      ->check(within(0, 1, "a number from 0 to 1"))
       ->type_name("P");
   app.add_option("--presence-penalty", options.presence, "Taken from the logits of tokens sampled before [0]")
       ->check(finite)

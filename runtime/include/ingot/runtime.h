@@ -112,7 +112,9 @@ typedef struct ingot_memory {
 } ingot_memory;
 INGOT_EXPORT ingot_status *ingot_session_memory(const ingot_session *session, ingot_memory *memory);
 
-/* Runs one step of `entry`. Tensors come in the order of the manifest, with its dtypes and shapes, in CPU memory,
+/* Runs one step of `entry`. Tensors come in the order of the manifest, with its dtypes and shapes, in CPU memory. The
+ * last inputs of a decoder say how it chooses the next token, and its last output is that token: they may be left out
+ * (the inputs count as zero, which takes the largest logit). Tensors are
  * row-major without gaps (bool is type code 6 with 8 bits, bfloat16 code 4). `byte_offset` is respected. Integers that
  * the model uses as indices are checked. */
 INGOT_EXPORT ingot_status *ingot_run(ingot_session *session, const char *entry, const DLTensor *inputs,
@@ -141,22 +143,46 @@ typedef struct ingot_generate_result {
   double decode_seconds;      /* from the first token to the last */
 } ingot_generate_result;
 
+/* One of several prompts: text of `text_length` bytes, or token ids if `text` is NULL. */
+typedef struct ingot_prompt {
+  const char *text;
+  size_t text_length;
+  const int32_t *tokens;
+  size_t num_tokens;
+} ingot_prompt;
+
+typedef struct ingot_sequence_result {
+  uint64_t prompt_tokens;
+  uint64_t generated_tokens;
+  ingot_finish finish;
+} ingot_sequence_result;
+
 typedef struct ingot_generate_params {
   size_t size;
   const char *prompt; /* text of `prompt_length` bytes, for artifacts with a tokenizer; or NULL */
   size_t prompt_length;
   const int32_t *tokens; /* or token ids, if `prompt` is NULL */
   size_t num_tokens;
-  uint64_t max_tokens;     /* 0: feed the prompt only */
+  uint64_t max_tokens;     /* of each sequence; 0: feed the prompt only */
   float temperature;       /* 0: greedy, the lowest of equally likely tokens */
   uint64_t seed;           /* of the sampler: Philox4x32-10 with this key, counted by position */
-  uint32_t top_k;          /* other than 0: not supported yet */
-  float top_p;             /* other than 0 and 1: not supported yet */
+  uint32_t top_k;          /* draw from the k likeliest tokens; 0: from all */
+  float top_p;             /* draw from the likeliest tokens that sum to this probability; 0 and 1: from all */
   const char *const *stop; /* texts that end the generation and are not part of it; zero-terminated */
   size_t num_stop;
   uint32_t ignore_eos;           /* not 0: go on after an end-of-sequence token */
   uint32_t decode_only;          /* not 0: feed the prompt token by token too */
   ingot_generate_result *result; /* filled on success; may be NULL */
+  float presence_penalty;        /* taken from the logits of tokens that were sampled before */
+  float frequency_penalty;       /* the same, times how often they were */
+  float repetition_penalty;      /* divides positive logits of tokens that occurred before, multiplies others; 0: 1 */
+  uint32_t steps_per_launch;     /* tokens come in groups of up to so many, and the callback is asked after each group;
+                                    0: 1, or many if there is no callback */
+  /* Several sequences side by side, if `num_prompts` is not 0; `prompt` and `tokens` are ignored then. At most as many
+   * as the artifact was compiled for (--batch). Sequence i has seed `seed` + i, and gives what it would give alone. */
+  const ingot_prompt *prompts;
+  size_t num_prompts;
+  ingot_sequence_result *sequence_results; /* one per prompt, filled on success; may be NULL */
 } ingot_generate_params;
 
 typedef struct ingot_token {
@@ -164,14 +190,17 @@ typedef struct ingot_token {
   int32_t id;       /* -1: no token, only text that was held back until the end */
   const char *text; /* text released by this token; may lag while it could be part of a stop text */
   size_t text_length;
-  const float *logits; /* that it was chosen from, before temperature; NULL with id -1 */
+  const float *logits; /* that it was chosen from, before penalties and temperature; NULL with id -1, and for tokens
+                          that are not the last of their group */
   size_t num_logits;
+  size_t sequence; /* number of the prompt */
 } ingot_token;
 
 /* Returns 0 to go on, anything else to stop. What `token` points to lives as long as the call. */
 typedef int (*ingot_token_callback)(void *user, const ingot_token *token);
 
-/* Continues the session's sequence: feeds the prompt and generates. Needs an entry `decode` and uses `prefill`. */
+/* Continues the session's sequences: feeds the prompts and generates. Needs an entry `decode` and uses `prefill`.
+ * `finish` of the result is that of the first sequence, its numbers of tokens are those of all. */
 INGOT_EXPORT ingot_status *ingot_generate(ingot_session *session, const ingot_generate_params *params,
                                           ingot_token_callback callback, void *user);
 

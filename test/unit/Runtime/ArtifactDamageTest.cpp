@@ -40,7 +40,7 @@ protected:
       return false;
     }
     GenerateOptions generation;
-    generation.tokens = {1, 2, 3, 4, 5, 6};
+    generation.prompts = {{std::nullopt, {1, 2, 3, 4, 5, 6}}};
     generation.maxTokens = 4;
     return generate(**session, generation, [](const GeneratedToken &) { return true; }).ok();
   }

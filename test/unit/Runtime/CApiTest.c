@@ -197,8 +197,11 @@ static void test_generate(const char *path) {
   CHECK(ok(ingot_generate(session, &params, on_token, &again)));
   CHECK(ok(ingot_generate(fork, &params, on_token, &sink)));
   CHECK(sink.count == 16 && memcmp(sink.tokens, again.tokens, 16 * sizeof(int32_t)) == 0);
-  params.top_k = 3;
-  CHECK(is(ingot_generate(session, &params, on_token, &sink), INGOT_UNSUPPORTED, "not supported yet"));
+  params.top_p = 2;
+  CHECK(is(ingot_generate(session, &params, on_token, &sink), INGOT_INVALID_ARGUMENT, "top_p expects"));
+  params.top_p = 0;
+  params.num_prompts = 2;
+  CHECK(is(ingot_generate(session, &params, on_token, &sink), INGOT_INVALID_ARGUMENT, "prompts"));
   ingot_session_close(fork);
   ingot_session_close(session);
   ingot_executor_close(executor);

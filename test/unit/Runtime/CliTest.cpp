@@ -31,6 +31,13 @@ TEST_F(CliTest, UsageErrorsExitWith2) {
   EXPECT_EQ(run("generate @/x.ingot --prompt a --tokens 1").exit, 2);
   EXPECT_EQ(run("generate @/x.ingot --prompt a --unknown").exit, 2);
   EXPECT_EQ(run("run @/x.ingot --workers 0 --outputs y").exit, 2);
+  for (const char *option :
+       {"temperature -1", "temperature inf", "temperature nan", "top-k -1", "top-k 1.5", "top-p -0.1", "top-p 1.5",
+        "top-p nan", "presence-penalty inf", "frequency-penalty x", "repetition-penalty -1", "steps-per-launch 0"}) {
+    Outcome outcome = run(std::string("generate @/x.ingot --prompt a --") + option);
+    EXPECT_EQ(outcome.exit, 2) << option;
+    EXPECT_NE(outcome.err, "") << option;
+  }
   Outcome help = run("generate --help");
   EXPECT_EQ(help.exit, 0);
   EXPECT_NE(help.out.find("--temperature"), std::string::npos);
@@ -40,8 +47,7 @@ TEST_F(CliTest, UsageErrorsExitWith2) {
 TEST_F(CliTest, AbsentThingsSayNotSupportedYet) {
   writeArtifact(directory / "d.ingot", makeDecoder());
   for (const char *arguments :
-       {"train", "eval", "bench", "debug", "generate @/d.ingot --prompt a --top-k 5",
-        "generate @/d.ingot --prompt a --top-p 0.5", "generate @/d.ingot --prompt a --launch graph",
+       {"train", "eval", "debug", "generate @/d.ingot --prompt a --launch graph",
         "generate @/d.ingot --prompt a --target cuda", "generate @/d.ingot --prompt a --target emulator",
         "generate @/d.ingot --prompt a --ranks 2", "inspect @/d.ingot --sharding"}) {
     Outcome outcome = run(arguments);
@@ -123,7 +129,8 @@ TEST_F(CliTest, BadPromptsGiveMessages) {
   EXPECT_EQ(message("--tokens 1,,2"), "ingot: --tokens expects ids like 1,2,3, but got '1,,2'\n");
   EXPECT_EQ(message("--tokens 99999999999"), "ingot: --tokens expects ids like 1,2,3, but got '99999999999'\n");
   EXPECT_EQ(message("--prompt \"\""), "ingot: the prompt is empty\n");
-  EXPECT_EQ(message("--prompt a --temperature -1"), "ingot: temperature expects a finite number of at least 0\n");
+  EXPECT_EQ(message("--prompt a --prompt b"), "ingot: the artifact runs 1 sequences at a time, but got 2 prompts; "
+                                              "compile it with a larger --batch\n");
   EXPECT_EQ(message("--prompt a --target cpu:avx9000"), "ingot: unknown cpu target 'cpu:avx9000'\n");
 }
 
@@ -227,7 +234,7 @@ TEST_F(CliTest, InspectShowsAndVerifies) {
   EXPECT_EQ(parsed["kv_bytes_per_token"], 16);
   EXPECT_EQ(parsed["memory"]["total"]["state"], 32 * 16);
   EXPECT_EQ(parsed["programs"].size(), 2u);
-  EXPECT_EQ(parsed["programs"][0]["tasks"], 9);
+  EXPECT_EQ(parsed["programs"][0]["tasks"], 10);
   // The test's artifacts have no true hashes.
   Outcome verified = run("inspect @/d.ingot --verify");
   EXPECT_EQ(verified.exit, 1);

@@ -14,7 +14,7 @@ namespace {
 
 Manifest makeManifest() {
   Manifest manifest = makeDecoder().manifest;
-  manifest.tokenizer = ManifestTokenizer{"llama2c", "tokenizer.bin"};
+  manifest.tokenizer = ManifestTokenizer{"llama2c", "tokenizer.bin", {1}};
   manifest.eos = {1, 2};
   manifest.entries[0].specialisation = {{"batch", 1}};
   manifest.entries[0].inputs[0].range = {0, 255};

@@ -128,6 +128,16 @@ Launch launch(std::string symbol, uint32_t body, std::vector<int64_t> grid, std:
   return launch;
 }
 
+std::vector<ManifestTensor> samplingInputs() {
+  std::vector<ManifestTensor> inputs;
+  for (const char *role : kSamplingRoles) {
+    std::string name = role;
+    bool integer = name == kRoleSampled || name == kRoleTopK;
+    inputs.push_back({name, name == kRoleSeed ? DType::i64 : integer ? DType::i32 : DType::f32, {1}, name, {}});
+  }
+  return inputs;
+}
+
 Program makeDecoderProgram(const std::string &name, int64_t length, int64_t maxSeq, int64_t vocabulary, int64_t dim) {
   Program program = startProgram(name);
   program.buffers = {buffer("tokens", BufferKind::Input, {1, length}, "tokens", DType::i32),
@@ -137,14 +147,17 @@ Program makeDecoderProgram(const std::string &name, int64_t length, int64_t maxS
                      buffer("head", BufferKind::Param, {vocabulary, dim}, "head"),
                      buffer("kv", BufferKind::State, {1, 1, maxSeq, dim}, "kv"),
                      buffer("logits", BufferKind::Output, {1, length, vocabulary}, "logits")};
-  program.events = {{"appended", 1, 1}};
-  program.bodies = {{"test__append", 0}, {"test__logits", 0}};
+  for (const ManifestTensor &input : samplingInputs())
+    program.buffers.push_back(buffer(input.name, BufferKind::Input, {1}, input.name, input.dtype));
+  program.buffers.push_back(buffer("next", BufferKind::Output, {1}, "next", DType::i32));
+  int64_t tile = 32;
+  program.events = {{"appended", 1, 1}, {"chosen_from", 1, static_cast<uint32_t>(vocabulary / tile)}};
+  program.bodies = {{"test__append", 0}, {"test__logits", 0}, {"test__sample", 0}};
   Launch append = launch("append", 0, {1}, {whole(0), whole(1), whole(2), whole(3), whole(5), constant(dim)});
   for (uint32_t i : {0u, 1u, 2u, 3u})
     append.reads.push_back(all(program, i));
   append.writes = {all(program, 5)}; // where, is known only at run time: nothing must be written
   append.signals = {{0, zero()}};
-  int64_t tile = 32;
   Launch logits = launch("logits", 1, {vocabulary / tile},
                          {whole(1), whole(2), whole(5), whole(4), whole(6), constant(dim), constant(vocabulary),
                           constant(tile), constant(length)});
@@ -154,7 +167,17 @@ Program makeDecoderProgram(const std::string &name, int64_t length, int64_t maxS
   logits.writes = {{6, {zero(), zero(), index(0, tile)}, {1, length, tile}, false}};
   logits.mustWrite = logits.writes;
   logits.waits = {{0, zero()}};
-  program.launches = {append, logits};
+  logits.signals = {{1, zero()}};
+  Launch sample = launch("sample", 2, {1}, {whole(1), whole(2), whole(6)});
+  for (uint32_t i = 7; i < program.buffers.size(); ++i)
+    sample.arguments.push_back(whole(i));
+  sample.arguments.push_back(constant(vocabulary));
+  for (uint32_t i : {1u, 2u, 6u, 7u, 8u, 9u, 10u, 11u, 12u, 13u, 14u})
+    sample.reads.push_back(all(program, i));
+  sample.writes = {all(program, 15)};
+  sample.mustWrite = sample.writes;
+  sample.waits = {{1, zero()}};
+  program.launches = {append, logits, sample};
   return program;
 }
 
@@ -288,13 +311,17 @@ Synthetic makeDecoder(int64_t maxSeq, int64_t vocabulary) {
   addParam(artifact, "embedding", {vocabulary, kDim}, 3);
   addParam(artifact, "head", {vocabulary, kDim}, 5);
   artifact.manifest.state = {{"kv", DType::f32, {1, 1, maxSeq, kDim}, 0, kRoleKv, {}}};
-  artifact.manifest.tokenizer = ManifestTokenizer{"bytes", ""};
-  for (auto [name, length] : {std::pair("decode", int64_t(1)), std::pair("prefill", int64_t(4))})
-    addEntry(artifact, makeDecoderProgram(name, length, maxSeq, vocabulary, kDim),
-             {{"tokens", DType::i32, {1, length}, kRoleTokens, {}},
-              {"start", DType::i32, {1}, kRoleStart, {}},
-              {"count", DType::i32, {1}, kRoleCount, {}}},
-             {{"logits", DType::f32, {1, length, vocabulary}, kRoleLogits, {}}});
+  artifact.manifest.tokenizer = ManifestTokenizer{"bytes", "", {}};
+  for (auto [name, length] : {std::pair("decode", int64_t(1)), std::pair("prefill", int64_t(4))}) {
+    std::vector<ManifestTensor> inputs = {{"tokens", DType::i32, {1, length}, kRoleTokens, {}},
+                                          {"start", DType::i32, {1}, kRoleStart, {}},
+                                          {"count", DType::i32, {1}, kRoleCount, {}}};
+    for (ManifestTensor &input : samplingInputs())
+      inputs.push_back(std::move(input));
+    addEntry(
+        artifact, makeDecoderProgram(name, length, maxSeq, vocabulary, kDim), std::move(inputs),
+        {{"logits", DType::f32, {1, length, vocabulary}, kRoleLogits, {}}, {"next", DType::i32, {1}, kRoleNext, {}}});
+  }
   return artifact;
 }
 

@@ -1,7 +1,9 @@
 #include "Synthetic.h"
 
-#include "runtime/formats/Tokenizer.h"
+#include "lib/Tokenizer/CompileTokenizer.h"
 #include "runtime/session/StopText.h"
+#include "runtime/tokenizer/TextDecoder.h"
+#include "runtime/tokenizer/Tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +19,37 @@ using namespace ingot::test;
 
 namespace {
 
-std::span<const std::byte> bytes(const std::string &text) { return std::as_bytes(std::span(text.data(), text.size())); }
+/// The compiled form of a tokenizer file, and a tokenizer on it.
+struct Opened {
+  std::vector<uint64_t> form;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::string message;
+
+  explicit operator bool() const { return tokenizer != nullptr; }
+  Tokenizer *operator->() { return tokenizer.get(); }
+};
+
+Opened openForm(const std::string &bytes) {
+  Opened opened;
+  opened.form.resize((bytes.size() + 7) / 8);
+  std::memcpy(opened.form.data(), bytes.data(), bytes.size());
+  Result<std::unique_ptr<Tokenizer>> tokenizer =
+      openTokenizer(std::as_bytes(std::span(opened.form)).first(bytes.size()));
+  if (tokenizer)
+    opened.tokenizer = std::move(*tokenizer);
+  else
+    opened.message = tokenizer.status().message();
+  return opened;
+}
+
+Opened open(const std::string &file) {
+  Result<ingot::tokenizer::CompiledTokenizer> compiled = ingot::tokenizer::compileTokenizer(file);
+  Opened opened;
+  if (compiled)
+    return openForm(compiled->form);
+  opened.message = compiled.status().message();
+  return opened;
+}
 
 const std::string kTok512 = std::string(INGOT_SHARED_DATA_DIR) + "/llm/tok512.bin";
 
@@ -54,28 +86,27 @@ TEST(TokenizerTest, MergesTheBestPairFirst) {
   // 259 " ", 260 a, 261 b, 262 c, 263 ab, 264 bc, 265 abc, 266 " a"
   std::string file =
       makeFile({{" ", -1}, {"a", -2}, {"b", -3}, {"c", -4}, {"ab", -6}, {"bc", -5}, {"abc", -9}, {" a", -7}});
-  Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
+  Opened tokenizer = open(file);
   ASSERT_TRUE(tokenizer);
   // bc (-5) before ab (-6); then " a" (-7) before a + bc (-9)
-  EXPECT_EQ((*tokenizer)->encode("abc", true), (std::vector<int32_t>{1, 266, 264}));
-  EXPECT_EQ((*tokenizer)->encode("", true), (std::vector<int32_t>{1}));
-  EXPECT_EQ((*tokenizer)->encode("", false), std::vector<int32_t>());
-  EXPECT_EQ((*tokenizer)->encode("\xc3\xa4", false), (std::vector<int32_t>{259, 0xc3 + 3, 0xa4 + 3}))
-      << "byte fallback";
-  EXPECT_EQ((*tokenizer)->decode(1, 266), "a") << "the space of the dummy prefix goes";
-  EXPECT_EQ((*tokenizer)->decode(259, 266), " a");
-  EXPECT_EQ((*tokenizer)->decode(259, 3 + 10), "\n");
-  EXPECT_EQ((*tokenizer)->decode(259, -1), "");
-  EXPECT_EQ((*tokenizer)->decode(259, 10000), "");
+  EXPECT_EQ(tokenizer->encode("abc", true), (std::vector<int32_t>{1, 266, 264}));
+  EXPECT_EQ(tokenizer->encode("", true), (std::vector<int32_t>{1}));
+  EXPECT_EQ(tokenizer->encode("", false), std::vector<int32_t>());
+  EXPECT_EQ(tokenizer->encode("\xc3\xa4", false), (std::vector<int32_t>{259, 0xc3 + 3, 0xa4 + 3})) << "byte fallback";
+  EXPECT_EQ(tokenizer->decode(1, 266), "a") << "the space of the dummy prefix goes";
+  EXPECT_EQ(tokenizer->decode(259, 266), " a");
+  EXPECT_EQ(tokenizer->decode(259, 3 + 10), "\n");
+  EXPECT_EQ(tokenizer->decode(259, -1), "");
+  EXPECT_EQ(tokenizer->decode(259, 10000), "");
 }
 
 TEST(TokenizerTest, TextSurvivesTheRoundTrip) {
   if (!std::filesystem::exists(kTok512))
     GTEST_SKIP() << kTok512 << " is not there";
   std::string file = readFile(kTok512);
-  Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
+  Opened tokenizer = open(file);
   ASSERT_TRUE(tokenizer);
-  EXPECT_EQ((*tokenizer)->size(), 512u);
+  EXPECT_EQ(tokenizer->size(), 512u);
   std::mt19937 random(4);
   for (int i = 0; i < 500; ++i) {
     std::string text;
@@ -83,8 +114,8 @@ TEST(TokenizerTest, TextSurvivesTheRoundTrip) {
       text += random() % 4 ? static_cast<char>(' ' + random() % 95) : static_cast<char>(1 + random() % 255);
     std::string decoded;
     int32_t previous = -1;
-    for (int32_t token : (*tokenizer)->encode(text, true)) {
-      decoded += (*tokenizer)->decode(previous, token);
+    for (int32_t token : tokenizer->encode(text, true)) {
+      decoded += tokenizer->decode(previous, token);
       previous = token;
     }
     EXPECT_EQ(decoded, text);
@@ -95,7 +126,7 @@ TEST(TokenizerTest, AgreesWithTheReference) {
   if (!std::filesystem::exists(kTok512))
     GTEST_SKIP() << kTok512 << " is not there";
   std::string file = readFile(kTok512);
-  Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
+  Opened tokenizer = open(file);
   ASSERT_TRUE(tokenizer);
   TemporaryDirectory directory;
   std::vector<std::string> texts = {"Once upon a time",
@@ -123,7 +154,7 @@ TEST(TokenizerTest, AgreesWithTheReference) {
   size_t index = 0;
   for (; std::fgets(line, sizeof(line), pipe); ++index) {
     std::string ours;
-    for (int32_t token : (*tokenizer)->encode(texts.at(index), true))
+    for (int32_t token : tokenizer->encode(texts.at(index), true))
       ours += std::to_string(token) + " ";
     EXPECT_EQ(ours + "\n", line) << "text " << index << ": " << texts[index];
   }
@@ -133,22 +164,22 @@ TEST(TokenizerTest, AgreesWithTheReference) {
 
 TEST(TokenizerTest, RefusesBrokenFiles) {
   std::string file = makeFile({{"abc", 1}});
-  EXPECT_TRUE(parseLlama2cTokenizer(bytes(file)));
+  EXPECT_TRUE(open(file));
   size_t accepted = 0;
   for (size_t size = 0; size < file.size(); ++size)
-    accepted += parseLlama2cTokenizer(bytes(file.substr(0, size))).ok();
+    accepted += bool(open(file.substr(0, size)));
   EXPECT_EQ(accepted, 1u) << "only without the last token it is whole";
   std::string negative = file;
   std::memset(negative.data() + 8, 0xff, 4);
-  EXPECT_FALSE(parseLlama2cTokenizer(bytes(negative)));
+  EXPECT_FALSE(open(negative));
 }
 
 TEST(TokenizerTest, LongTextsTakeLittleTime) {
   std::string file = makeFile({{"a", -1}, {"aa", -2}, {"aaaa", -3}, {"aaaaaaaa", -4}});
-  Result<std::unique_ptr<Tokenizer>> tokenizer = parseLlama2cTokenizer(bytes(file));
+  Opened tokenizer = open(file);
   ASSERT_TRUE(tokenizer);
   auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ((*tokenizer)->encode(std::string(1 << 18, 'a'), false).size(), size_t(1 << 15));
+  EXPECT_EQ(tokenizer->encode(std::string(1 << 18, 'a'), false).size(), size_t(1 << 15));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20)); // quadratic: many minutes
 }
 

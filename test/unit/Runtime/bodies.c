@@ -72,6 +72,29 @@ BODY(test__logits) {
     }
 }
 
+// next = the largest of logits[count - 1, :], or, at a temperature, a mixture of all that a choice may depend on;
+// integers = vocabulary
+BODY(test__sample) {
+  (void)scratch, (void)index;
+  const int32_t *start = buffers[0], *count = buffers[1], *sampled = buffers[3], *topK = buffers[5];
+  const float *logits = buffers[2], *temperature = buffers[4], *topP = buffers[6], *presence = buffers[7],
+              *frequency = buffers[8], *repetition = buffers[9];
+  const int64_t *seed = buffers[10];
+  int32_t *next = buffers[11];
+  int64_t vocabulary = integers[0];
+  const float *row = logits + (count[0] - 1) * vocabulary;
+  next[0] = count[0] > 0 ? 0 : -1;
+  for (int64_t v = 0; v < vocabulary && next[0] >= 0; ++v)
+    next[0] = row[v] != row[v] ? -1 : row[v] > row[next[0]] ? (int32_t)v : next[0];
+  if (temperature[0] == 0 || next[0] < 0)
+    return;
+  int64_t mixed = (int64_t)(temperature[0] * 8) + 3 * topK[0] + 5 * (int64_t)(topP[0] * 16) +
+                  7 * (int64_t)(presence[0] * 8) + 11 * (int64_t)(frequency[0] * 8) +
+                  13 * (int64_t)(repetition[0] * 8) + 17 * seed[0] + 19 * (start[0] + count[0]) + 23 * sampled[0] +
+                  next[0];
+  next[0] = (int32_t)(mixed % vocabulary);
+}
+
 // Burns time until told otherwise, for tests of cancellation; y[i] = 1.
 BODY(test__slow) {
   (void)scratch;
