@@ -3,6 +3,7 @@
 #include "ingot/Target/CPU/Target.h"
 
 #include "lib/Target/CPU/Isa.h"
+#include "lib/Target/CPU/Kernels.h"
 #include "lib/Target/CPU/Link.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
@@ -85,12 +86,23 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const IsaLevel &level, s
       triple, level.cpu, level.features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-/// Attributes that pin the ISA level and keep calls to libraries out.
-static void setAttributes(LlvmModule &code) {
+/// What the module exports: the bodies, and nothing of what is linked into it later.
+static void collectSymbols(LlvmModule &code) {
+  for (llvm::Function &function : *code.module)
+    if (!function.isDeclaration())
+      code.symbols.push_back(function.getName().str());
+  std::sort(code.symbols.begin(), code.symbols.end());
+}
+
+static void setTarget(LlvmModule &code) {
   code.module->setDataLayout(code.machine->createDataLayout());
   code.module->setTargetTriple(code.machine->getTargetTriple());
   code.module->setModuleIdentifier("ingot");
   code.module->setSourceFileName("ingot");
+}
+
+/// Attributes that pin the ISA level and keep calls to libraries out.
+static void setAttributes(LlvmModule &code) {
   for (llvm::Function &function : *code.module) {
     if (function.isDeclaration())
       continue;
@@ -100,9 +112,7 @@ static void setAttributes(LlvmModule &code) {
     function.addFnAttr("prefer-vector-width", std::to_string(code.level->options.lanes * 32));
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
-    code.symbols.push_back(function.getName().str());
   }
-  std::sort(code.symbols.begin(), code.symbols.end());
 }
 
 static void optimise(LlvmModule &code) {
@@ -149,6 +159,10 @@ static FailureOr<LlvmModule> compileToLLVM(ArrayRef<task::ProgramOp> programs, c
   code.module = translateModuleToLLVMIR(*module, *code.context, "ingot");
   if (!code.module)
     return first.emitError() << "translation to LLVM IR failed";
+  collectSymbols(code);
+  setTarget(code);
+  if (llvm::Error failure = linkKernels(*code.module, (*level)->options.kernels))
+    return first.emitError() << llvm::toString(std::move(failure));
   setAttributes(code);
   optimise(code);
   return code;

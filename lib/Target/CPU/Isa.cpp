@@ -9,11 +9,11 @@ using namespace ingot::cpu;
 
 // From the least to the most demanding of an architecture. Vector registers of x86-64 levels: 16 xmm, 16 ymm, 32 zmm.
 static const IsaLevel kLevels[] = {
-    {"generic", "x86_64", "x86-64", "", {4, 16, true, false}},
-    {"avx2", "x86_64", "x86-64-v3", "", {8, 16, false, false}},
-    {"avx512", "x86_64", "x86-64-v4", "", {16, 32, false, false}},
-    {"avx512bf16", "x86_64", "x86-64-v4", "+avx512bf16,+avx512vnni", {16, 32, false, true}},
-    {"aarch64", "aarch64", "generic", "", {4, 32, false, false}},
+    {"generic", "x86_64", "x86-64", "", {4, 16, true}},
+    {"avx2", "x86_64", "x86-64-v3", "", {8, 16, false, "avx2"}},
+    {"avx512", "x86_64", "x86-64-v4", "", {16, 32, false, "avx512"}},
+    {"avx512bf16", "x86_64", "x86-64-v4", "+avx512bf16,+avx512vnni", {16, 32, false, "avx512bf16"}},
+    {"aarch64", "aarch64", "generic", "", {4, 32, false}},
 };
 
 const IsaLevel *cpu::findIsaLevel(llvm::StringRef name) {

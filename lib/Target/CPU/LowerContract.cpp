@@ -1,5 +1,7 @@
 #include "ingot/Target/CPU/Passes.h"
 
+#include "lib/Target/CPU/ContractKernel.h"
+#include "lib/Target/CPU/Kernels.h"
 #include "lib/Target/CPU/Lowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -42,7 +44,8 @@ static Value multiplyAdd(ImplicitLocOpBuilder &builder, Value accumulator, Value
   return arith::AddIOp::create(builder, arith::MulIOp::create(builder, lhs, rhs), accumulator);
 }
 
-static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::ContractOp op, VectorShape shape) {
+static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::ContractOp op, VectorShape shape,
+                                   bool kernels) {
   LoopNest nest;
   nest.extents = op.getExtents();
   nest.reductionDims = op.getReductionDims();
@@ -59,6 +62,8 @@ static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::Contract
                             << views[2].element << " is not supported yet";
   nest.inputs = {accessThrough(builder, views[0], op.getMap(0)), accessThrough(builder, views[1], op.getMap(1))};
   nest.out = accessThrough(builder, views[2], op.getMap(2));
+  if (kernels && emitContractKernel(builder, nest, shape))
+    return success();
   nest.convert = [=](LoopNest::Builder &b, Value value) { return toAccumulator(b, value, accumulator); };
   auto init = [=](LoopNest::Builder &b, int64_t width) -> Value {
     Type type = widen(accumulator, width);
@@ -84,10 +89,11 @@ struct LowerContract : public cpu::impl::LowerContractBase<LowerContract> {
     LogicalResult result =
         lowerEach<tile::ContractOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::ContractOp op) {
           ++numLowered;
-          return lowerContract(builder, op, {lanes, registers});
+          return lowerContract(builder, op, {lanes, registers}, hasKernels(kernels));
         });
     if (failed(result))
-      signalPassFailure();
+      return signalPassFailure();
+    declareKernels(getOperation());
   }
 };
 } // namespace

@@ -47,7 +47,7 @@ struct CpuPipelineOptions {
   int64_t lanes = 8;      // float32 elements of a vector register
   int64_t registers = 16; // vector registers
   bool baseline = false;  // no instructions for float16 conversion, rounding and fused multiply-add
-  bool hasBF16 = false;   // an instruction that rounds to bfloat16
+  llvm::StringRef kernels = ""; // ISA level of the micro-kernels; empty: none
 };
 
 /// Task programs to the `llvm` dialect: one exported function per body.
