@@ -144,6 +144,14 @@ LogicalResult DotOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc
   return success();
 }
 
+bool DotOp::isCompatibleReturnTypes(TypeRange inferred, TypeRange actual) {
+  if (inferred == actual)
+    return true;
+  auto narrow = dyn_cast<RankedTensorType>(inferred.front()), wide = dyn_cast<RankedTensorType>(actual.front());
+  return narrow && wide && narrow.getShape() == wide.getShape() && wide.getElementType().isF32() &&
+         isa<BFloat16Type, Float16Type>(narrow.getElementType());
+}
+
 LogicalResult DotOp::verify() { return success(); }
 
 //===----------------------------------------------------------------------===//

@@ -61,17 +61,18 @@ def Ingot_StateOp : Ingot_Op<"state", [Symbol]> {
 // Contractions and reductions
 //===----------------------------------------------------------------------===//
 
-def Ingot_DotOp : Ingot_Op<"dot", [Pure, InferTypeOpAdaptor]> {
+def Ingot_DotOp : Ingot_Op<"dot", [Pure, InferTypeOpAdaptorWithIsCompatible]> {
   let summary = "general contraction of two tensors";
   let description = [{
     Multiplies and sums over the contracting dimensions. The result's dimensions are the batch dimensions, then the
     free dimensions of `lhs` in order, then those of `rhs`. Accumulates in float32 (float64 operands in float64,
     integers in int32), in index order of the contracting dimensions, the first one outermost; rounds once to the
-    element type of `lhs`.
+    element type of the result.
 
     Preconditions: batch and contracting dimensions come in pairs of equal extent, and no dimension occurs twice; both
     operands have one element type.
-    Postconditions: the result has the element type of the operands.
+    Postconditions: the result has the element type of the operands, or float32 where that is bfloat16 or float16: the
+    sum as it was accumulated.
     Errors: "expects contracting dimensions of equal extent, but got 4 and 5".
 
     Example:

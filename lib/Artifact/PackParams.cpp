@@ -3,6 +3,7 @@
 #include "dialects/Task/Task.h"
 #include "ingot/Plan/Passes.h"
 #include "ingot/Support/Panels.h"
+#include "runtime/formats/Convert.h"
 #include "runtime/formats/Layout.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -43,7 +44,23 @@ FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp mo
   return params;
 }
 
-/// Row-major bytes of `op`'s value: from the module, or from outside.
+/// Types of which a file may have either where the program has the other.
+static std::optional<program::DType> convertibleType(Type element) {
+  if (element.isF32())
+    return program::DType::f32;
+  return element.isBF16() ? std::optional(program::DType::bf16) : std::nullopt;
+}
+
+/// `data` in the element type of `plain`: rounded to nearest even, or widened exactly.
+static ParamData converted(const ParamData &data, RankedTensorType plain) {
+  program::DType from = *convertibleType(data.type.getElementType()), to = *convertibleType(plain.getElementType());
+  auto bytes = std::make_shared<std::vector<char>>(plain.getNumElements() * program::byteSize(to));
+  runtime::convertElements(from, reinterpret_cast<const std::byte *>(data.bytes.data()), to,
+                           reinterpret_cast<std::byte *>(bytes->data()), plain.getNumElements());
+  return ParamData{plain, ArrayRef<char>(*bytes), bytes};
+}
+
+/// Row-major bytes of `op`'s value, from the module or from outside, perhaps in another precision.
 static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
   RankedTensorType type = op.getTensorType();
   auto plain = RankedTensorType::get(type.getShape(), type.getElementType());
@@ -64,7 +81,9 @@ static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
   if (!data)
     return op.emitOpError() << "@" << op.getSymName()
                             << " has no data: expects them in the model or in the file given by --params";
-  if (data->type.getShape() != type.getShape() || data->type.getElementType() != type.getElementType())
+  bool fits = data->type.getElementType() == type.getElementType() ||
+              (convertibleType(data->type.getElementType()) && convertibleType(type.getElementType()));
+  if (data->type.getShape() != type.getShape() || !fits)
     return op.emitOpError() << "@" << op.getSymName() << " expects data of type " << plain << ", but got "
                             << data->type;
   return *data;
@@ -85,6 +104,9 @@ LogicalResult ingot::withStoredBytes(ModuleOp module, StringRef name, const Para
   FailureOr<ParamData> data = sourceOf(op, params);
   if (failed(data))
     return failure();
+  RankedTensorType type = op.getTensorType();
+  if (data->type.getElementType() != type.getElementType())
+    data = converted(*data, RankedTensorType::get(type.getShape(), type.getElementType()));
   auto panels = dyn_cast_or_null<PanelsAttr>(op.getTensorType().getEncoding());
   if (!panels)
     return consume(data->bytes);

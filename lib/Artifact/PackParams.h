@@ -12,12 +12,14 @@ namespace ingot {
 /// The parameters that programs of `module` use, in order of declaration, without member, offset and checksum.
 mlir::FailureOr<std::vector<runtime::ManifestParam>> describeParams(mlir::ModuleOp module);
 
-/// Whether all of `used` have data of their shape and element type; reports every one that has not.
+/// Whether all of `used` have data of their shape and element type, or of float32 for bfloat16 and the reverse; reports
+/// every one that has not.
 mlir::LogicalResult checkParams(mlir::ModuleOp module, const std::vector<runtime::ManifestParam> &used,
                                 const ParamStore &params);
 
-/// Calls `consume` with the stored bytes of a parameter: views of the source where its layout is row-major, a packed
-/// copy otherwise. Expects that `checkParams` succeeded.
+/// Calls `consume` with the stored bytes of a parameter: views of the source where its layout is row-major and its type
+/// the program's, a converted and packed copy otherwise. Conversion rounds to nearest even. Expects that `checkParams`
+/// succeeded.
 mlir::LogicalResult withStoredBytes(mlir::ModuleOp module, llvm::StringRef name, const ParamStore &params,
                                     std::function<mlir::LogicalResult(llvm::ArrayRef<char>)> consume);
 

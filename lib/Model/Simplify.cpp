@@ -48,8 +48,8 @@ struct SwapDotOperands : OpRewritePattern<TransposeOp> {
     llvm::append_range(order, llvm::seq<int64_t>(batch, batch + left));
     if (op.getPermutation() != ArrayRef<int64_t>(order))
       return failure();
-    rewriter.replaceOpWithNewOp<DotOp>(op, dot.getRhs(), dot.getLhs(), dot.getRhsBatch(), dot.getLhsBatch(),
-                                       dot.getRhsContract(), dot.getLhsContract());
+    rewriter.replaceOpWithNewOp<DotOp>(op, op.getType(), dot.getRhs(), dot.getLhs(), dot.getRhsBatch(),
+                                       dot.getLhsBatch(), dot.getRhsContract(), dot.getLhsContract());
     return success();
   }
 };

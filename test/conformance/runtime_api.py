@@ -60,6 +60,19 @@ class GenerateResult(Sized):
     ]
 
 
+class Prompt(ctypes.Structure):
+    _fields_ = [
+        ("text", c_char_p),
+        ("text_length", c_size_t),
+        ("tokens", POINTER(c_int32)),
+        ("num_tokens", c_size_t),
+    ]
+
+
+class SequenceResult(ctypes.Structure):
+    _fields_ = [("prompt_tokens", c_uint64), ("generated_tokens", c_uint64), ("finish", c_int)]
+
+
 class GenerateParams(Sized):
     _fields_ = [
         ("size", c_size_t),
@@ -77,6 +90,13 @@ class GenerateParams(Sized):
         ("ignore_eos", c_uint32),
         ("decode_only", c_uint32),
         ("result", POINTER(GenerateResult)),
+        ("presence_penalty", c_float),
+        ("frequency_penalty", c_float),
+        ("repetition_penalty", c_float),
+        ("steps_per_launch", c_uint32),
+        ("prompts", POINTER(Prompt)),
+        ("num_prompts", c_size_t),
+        ("sequence_results", POINTER(SequenceResult)),
     ]
 
 
@@ -88,6 +108,7 @@ class Token(Sized):
         ("text_length", c_size_t),
         ("logits", POINTER(c_float)),
         ("num_logits", c_size_t),
+        ("sequence", c_size_t),
     ]
 
 
@@ -104,11 +125,24 @@ def _load():
         ("ingot_artifact_open", status, c_char_p, POINTER(c_void_p)),
         ("ingot_artifact_close", None, c_void_p),
         ("ingot_artifact_manifest", c_char_p, c_void_p),
+        ("ingot_tokenize", status, c_void_p, c_char_p, c_size_t, c_int, POINTER(c_int32), c_size_t, POINTER(c_size_t)),
+        (
+            "ingot_detokenize",
+            status,
+            c_void_p,
+            c_int32,
+            POINTER(c_int32),
+            c_size_t,
+            c_char_p,
+            c_size_t,
+            POINTER(c_size_t),
+        ),
         ("ingot_executor_create", status, c_char_p, c_uint32, c_char_p, POINTER(c_void_p)),
         ("ingot_executor_close", None, c_void_p),
         ("ingot_session_create", status, c_void_p, c_void_p, POINTER(SessionOptions), POINTER(c_void_p)),
         ("ingot_session_close", None, c_void_p),
         ("ingot_session_reset", status, c_void_p),
+        ("ingot_session_fork", status, c_void_p, POINTER(c_void_p)),
         ("ingot_params_load", status, c_void_p, c_char_p),
         ("ingot_params_save", status, c_void_p, c_char_p),
         ("ingot_session_memory", status, c_void_p, POINTER(Memory)),
@@ -159,6 +193,34 @@ def _tensor(array):
 
 
 DTYPES = {"f32": np.float32, "f64": np.float64, "i32": np.int32, "i64": np.int64, "i8": np.int8, "i1": np.bool_}
+
+
+class Tokenizer:
+    """The tokenizer of an artifact; texts are bytes."""
+
+    def __init__(self, path):
+        self.artifact = c_void_p()
+        check(library().ingot_artifact_open(str(path).encode(), byref(self.artifact)))
+        self.manifest = json.loads(library().ingot_artifact_manifest(self.artifact))
+
+    def __del__(self):
+        library().ingot_artifact_close(self.artifact)
+
+    def encode(self, text, at_start=True):
+        count = c_size_t()
+        capacity = 4 * len(text) + 16
+        tokens = (c_int32 * capacity)()
+        check(library().ingot_tokenize(self.artifact, text, len(text), at_start, tokens, capacity, byref(count)))
+        assert count.value <= capacity
+        return tokens[: count.value]
+
+    def decode(self, tokens, previous=-1):
+        ids, count = (c_int32 * len(tokens))(*tokens), c_size_t()
+        arguments = [self.artifact, previous, ids, len(tokens)]
+        check(library().ingot_detokenize(*arguments, None, 0, byref(count)))
+        text = ctypes.create_string_buffer(count.value + 1)
+        check(library().ingot_detokenize(*arguments, text, count.value, byref(count)))
+        return text.raw[: count.value]
 
 
 class Session:
@@ -226,7 +288,10 @@ class Session:
             "start": np.asarray(starts, np.int32),
             "count": np.asarray([len(row) for row in rows], np.int32),
         }
-        return self.run(entry, [values[port["role"]] for port in self.entries[entry]["inputs"]])[0].copy()
+        ports = self.entries[entry]["inputs"]
+        # Whatever else there is (how to sample) may be zero: only logits are asked for.
+        inputs = [values.get(port["role"], np.zeros(port["shape"], DTYPES[port["dtype"]])) for port in ports]
+        return self.run(entry, inputs)[0].copy()
 
     def prefill(self, tokens, start=0):
         """Feeds one sequence in chunks; logits [len(tokens), vocab]."""
@@ -252,6 +317,29 @@ class Session:
         result = self._generate(tokens, max_tokens, on_token, **options)
         assert result.generated_tokens == len(ids)
         return ids, np.array(logits), FINISH[result.finish]
+
+    def generate_all(self, prompts, max_tokens, **options):
+        """Several prompts side by side: for each (generated ids, the logits each was chosen from, finish reason)."""
+        ids, logits = [[] for _ in prompts], [[] for _ in prompts]
+
+        def callback(_, token):
+            token = token[0]
+            if token.id >= 0:
+                ids[token.sequence].append(token.id)
+                if token.logits:
+                    logits[token.sequence].append(np.ctypeslib.as_array(token.logits, (token.num_logits,)).copy())
+            return 0
+
+        rows = [(c_int32 * len(prompt))(*prompt) for prompt in prompts]
+        given = (Prompt * len(prompts))(*(Prompt(tokens=row, num_tokens=len(row)) for row in rows))
+        results = (SequenceResult * len(prompts))()
+        params = GenerateParams(
+            prompts=given, num_prompts=len(prompts), max_tokens=max_tokens, sequence_results=results, **options
+        )
+        check(library().ingot_generate(self.session, byref(params), TOKEN_CALLBACK(callback), None))
+        assert [result.generated_tokens for result in results] == [len(each) for each in ids]
+        assert [result.prompt_tokens for result in results] == [len(prompt) for prompt in prompts]
+        return [(ids[i], np.array(logits[i]), FINISH[results[i].finish]) for i in range(len(prompts))]
 
     def decode_rate(self, tokens, count):
         """Tokens per second of the runtime's own loop: `count` greedy tokens behind the first one after a prompt."""

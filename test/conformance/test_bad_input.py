@@ -266,7 +266,6 @@ def test_bad_usage_exits_with_2(tmp_path, small):
 
 
 ABSENT = """
-compile MODEL -o OUT --precision bf16
 compile MODEL -o OUT --precision fp16
 compile MODEL -o OUT --quant int8
 compile MODEL -o OUT --quant int4

@@ -24,12 +24,9 @@ struct Absent {
 };
 
 constexpr Absent kAbsent[] = {
-    {"--quant", "int8|int4"},
-    {"--train", "adamw|adam|adafactor|sgd"},
-    {"--grad-accum", "M"},
-    {"--recompute", "none|full|sqrt|selective|budget=BYTES"},
-    {"--mesh", "dp=2,tp=2"},
-    {"--rules", "megatron,sp,zero1"},
+    {"--quant", "int8|int4"}, {"--train", "adamw|adam|adafactor|sgd"},
+    {"--grad-accum", "M"},    {"--recompute", "none|full|sqrt|selective|budget=BYTES"},
+    {"--mesh", "dp=2,tp=2"},  {"--rules", "megatron,sp,zero1"},
 };
 
 const std::map<std::string, Stage> kStages = {{"ingot", Stage::Ingot},
@@ -79,7 +76,9 @@ void declare(CLI::App &app, Arguments &args) {
       ->check(CLI::IsMember({"f32", "bf16", "fp16"}))
       ->type_name("f32|bf16|fp16")
       ->capture_default_str();
-  app.add_option("--tokenizer", o.tokenizer, "bytes, or a file: tokenizer.json, a SentencePiece model, llama2.c's (default: what the model carries)")
+  app.add_option(
+         "--tokenizer", o.tokenizer,
+         "bytes, or a file: tokenizer.json, a SentencePiece model, llama2.c's (default: what the model carries)")
       ->type_name("FILE|bytes");
   app.add_option("--from", args.from, "stage that a model in text is at: ingot, tile or task")
       ->type_name("STAGE")

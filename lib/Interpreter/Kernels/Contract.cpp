@@ -79,11 +79,12 @@ template <typename A> void contractAs(const Contraction &spec, const Array &lhs,
 
 } // namespace
 
-Array ingot::interpreter::contract(Mode mode, const Contraction &spec, const Array &lhs, const Array &rhs) {
+Array ingot::interpreter::contract(Mode mode, const Contraction &spec, const Array &lhs, const Array &rhs,
+                                   Element result) {
   Shape shape;
   for (unsigned dim : spec.parallel)
     shape.push_back(spec.extents[dim]);
-  Array out = Array::uninitialized(lhs.element(), shape);
+  Array out = Array::uninitialized(result, shape);
   if (isFloat(lhs.element())) {
     withAccumulator(mode, lhs.element(), [&](auto zero) { contractAs<decltype(zero)>(spec, lhs, rhs, out); });
     return out;
@@ -92,6 +93,6 @@ Array ingot::interpreter::contract(Mode mode, const Contraction &spec, const Arr
   contractAs<uint64_t>(spec, lhs, rhs, out);
   Element sum = bitWidth(lhs.element()) < 32 ? Element::i32 : lhs.element();
   for (int64_t i = 0, e = out.numElements(); i < e; ++i)
-    out.data()[i].i = wrapTo(lhs.element(), wrapTo(sum, out.data()[i].i));
+    out.data()[i].i = wrapTo(result, wrapTo(sum, out.data()[i].i));
   return out;
 }

@@ -110,8 +110,9 @@ FailureOr<Value> ExpandMath::expandConversion(Emitter &builder, Operation *op) {
     Value single = half.isBF16() ? emitExtendBF16(builder, x) : emitExtendF16(builder, x);
     return convertFloat(builder, single, other);
   }
+  // AVX512-BF16 has an instruction that rounds, but it takes denormals to zero.
   if (half.isBF16())
-    return !narrow ? emitExtendBF16(builder, x) : hasBF16 ? op->getResult(0) : emitTruncateBF16(builder, x);
+    return narrow ? emitTruncateBF16(builder, x) : emitExtendBF16(builder, x);
   if (!baseline)
     return op->getResult(0);
   return narrow ? emitTruncateF16(builder, x) : emitExtendF16(builder, x);

@@ -168,9 +168,6 @@ TEST_P(Map, halfConversions) {
         uint32_t bits = engine();
         bits &= engine() % 2 ? 0xffffffffu : element == "bf16" ? 0xffff8000u : 0xfffff000u;
         std::memcpy(&value, &bits, 4);
-        // AVX512-BF16 rounds denormal float32 to zero, as that instruction is defined.
-        if (std::fpclassify(value) == FP_SUBNORMAL)
-          value = 0;
       }
       truncate.run({floats.data(), rounded.data()});
       for (int64_t i = 0; i < 65536; ++i) {
