@@ -16,6 +16,12 @@ static_assert(sizeof(std::atomic<uint32_t>) == 4 && std::atomic<uint32_t>::is_al
 /// Whoever cancels only sets a flag (it may be a signal handler), so sleepers look at it from time to time.
 constexpr timespec kCancelPeriod = {0, 20'000'000};
 
+uint64_t now() {
+  timespec time;
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
 void pauseCore() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -32,6 +38,7 @@ bool Counter::awaitSlowly(uint32_t target, WaitPolicy policy, const std::atomic<
     if (reached(current.load(std::memory_order_acquire), target))
       return true;
   }
+  uint64_t begin = policy.slept ? now() : 0;
   sleepers.fetch_add(1, std::memory_order_seq_cst);
   bool arrived = false;
   for (;;) {
@@ -43,6 +50,8 @@ bool Counter::awaitSlowly(uint32_t target, WaitPolicy policy, const std::atomic<
     ::syscall(SYS_futex, &current, FUTEX_WAIT_PRIVATE, value, cancel ? &kCancelPeriod : nullptr, nullptr, 0);
   }
   sleepers.fetch_sub(1, std::memory_order_relaxed);
+  if (policy.slept)
+    *policy.slept += now() - begin;
   return arrived;
 }
 

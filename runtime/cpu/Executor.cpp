@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cfenv>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <sched.h>
@@ -38,8 +39,7 @@ Result<std::unique_ptr<Executor>> Executor::create(const ExecutorOptions &option
                                    std::to_string(count));
   std::unique_ptr<Executor> executor(new Executor(count));
   // Who spins on a shared core keeps the one it waits for from running.
-  if (count > cores)
-    executor->policy.spins = 0;
+  executor->ownCores = count <= cores;
   INGOT_RETURN_IF_ERROR(executor->start(options.cpus));
   return executor;
 }
@@ -77,14 +77,16 @@ Status Executor::start(const std::vector<uint32_t> &cpus) {
 
 Executor::~Executor() {
   for (Worker &worker : threads)
-    give(worker, nullptr);
+    give(worker, nullptr, 0);
   for (Worker &worker : threads)
     pthread_join(worker.thread, nullptr);
 }
 
-void Executor::give(Worker &worker, WorkerJob *job) {
+void Executor::give(Worker &worker, WorkerJob *job, uint32_t spins) {
   worker.job = job;
   worker.finishedTarget = finishedTarget;
+  worker.slept = 0;
+  worker.policy = {spins, &worker.slept};
   worker.started.signal(1, ++worker.jobs);
 }
 
@@ -96,26 +98,37 @@ void *Executor::threadMain(void *argument) {
 }
 
 void Executor::serve(Worker &worker) {
+  uint32_t spins = ownCores ? WaitPolicy().spins : 0;
   for (uint32_t next = 1;; ++next) {
-    worker.started.await(next, policy, nullptr);
+    worker.started.await(next, {spins}, nullptr);
     if (!worker.job)
       return;
-    worker.job->work(worker.number, policy);
+    spins = worker.policy.spins;
+    worker.job->work(worker.number, worker.policy);
     finished.signal(1, worker.finishedTarget);
   }
 }
 
-void Executor::run(WorkerJob &job) {
+Executor::Usage Executor::run(WorkerJob &job, bool spin) {
   std::lock_guard<std::mutex> lock(turn);
   DefaultFloatingPoint environment;
+  auto begin = std::chrono::steady_clock::now();
+  Usage usage;
+  WaitPolicy policy = {spin && ownCores ? WaitPolicy().spins : 0, &usage.slept};
   for (Worker &worker : threads)
     finishedTarget += job.hasWork(worker.number);
   for (Worker &worker : threads)
     if (job.hasWork(worker.number))
-      give(worker, &job);
+      give(worker, &job, policy.spins);
   if (job.hasWork(0))
     job.work(0, policy);
   finished.await(finishedTarget, policy, nullptr);
+  for (Worker &worker : threads)
+    if (job.hasWork(worker.number))
+      usage.slept += worker.slept;
+  auto took = std::chrono::steady_clock::now() - begin;
+  usage.wall = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(took).count());
+  return usage;
 }
 
 } // namespace ingot::runtime

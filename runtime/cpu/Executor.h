@@ -44,9 +44,17 @@ public:
 
   uint32_t workers() const { return count; }
 
+  /// Whether there is a core for each worker.
+  bool hasOwnCores() const { return ownCores; }
+
+  /// What a job took, in nanoseconds, without waiting for its turn; `slept` of all workers together.
+  struct Usage {
+    uint64_t wall = 0, slept = 0;
+  };
+
   /// Runs `job` on all workers and returns when all of them have finished. Calls from several threads take turns.
-  /// Allocates nothing.
-  void run(WorkerJob &job);
+  /// Waits spin first if `spin` is true and each worker has a core. Allocates nothing.
+  Usage run(WorkerJob &job, bool spin = true);
 
 private:
   struct Worker {
@@ -56,16 +64,18 @@ private:
     uint32_t jobs = 0;           // that it has been given
     WorkerJob *job = nullptr;    // null tells it to end
     uint32_t finishedTarget = 0; // what `finished` is when all workers of this job are done
+    WaitPolicy policy;           // of the job, and of waiting for the next one
+    uint64_t slept = 0;          // during the job
     Counter started;             // jobs that it may begin
   };
   explicit Executor(uint32_t count) : count(count) {}
   Status start(const std::vector<uint32_t> &cpus);
   static void *threadMain(void *worker);
-  void give(Worker &worker, WorkerJob *job);
+  void give(Worker &worker, WorkerJob *job, uint32_t spins);
   void serve(Worker &worker);
 
   const uint32_t count;
-  WaitPolicy policy;
+  bool ownCores = true;
   std::mutex turn;
   std::deque<Worker> threads; // workers 1, 2, ...; they keep pointers into it
   uint32_t finishedTarget = 0;
