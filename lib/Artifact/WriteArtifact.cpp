@@ -56,7 +56,7 @@ private:
     if (contents.tokenizerType.empty())
       return success();
     bool file = contents.tokenizerType != "bytes";
-    manifest.tokenizer = runtime::ManifestTokenizer{contents.tokenizerType, file ? "tokenizer.bin" : ""};
+    manifest.tokenizer = runtime::ManifestTokenizer{contents.tokenizerType, file ? "tokenizer.bin" : "", contents.bos};
     return file ? report(zip->add("tokenizer.bin", contents.tokenizerBytes)) : success();
   }
 

@@ -1,9 +1,10 @@
 #include "lib/Driver/Tokenizers.h"
 
+#include "lib/Tokenizer/CompileTokenizer.h"
 #include "mlir/IR/Diagnostics.h"
-#include "runtime/formats/Tokenizer.h"
 #include "llvm/Support/Base64.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace ingot;
@@ -12,17 +13,31 @@ static LogicalResult fail(MLIRContext *context, const Twine &message) {
   return emitError(UnknownLoc::get(context)) << message;
 }
 
-/// llama2.c's special tokens: 1 begins a text and, in its training data, separates texts; 2 ends one.
-static const std::vector<int32_t> kLlama2cEos = {1, 2};
+static LogicalResult setTokenizer(StringRef file, const Twine &where, MLIRContext *context,
+                                  ArtifactContents &contents) {
+  auto compiled = tokenizer::compileTokenizer({file.data(), file.size()});
+  if (!compiled)
+    return fail(context, where + ": " + compiled.status().message());
+  contents.tokenizerType = compiled->type;
+  contents.tokenizerBytes = std::move(compiled->form);
+  contents.bos = std::move(compiled->bos);
+  contents.eos = std::move(compiled->eos);
+  return success();
+}
 
-static LogicalResult setLlama2c(std::string bytes, const Twine &where, MLIRContext *context,
-                                ArtifactContents &contents) {
-  auto parsed = runtime::parseLlama2cTokenizer(std::as_bytes(std::span(bytes)));
-  if (!parsed)
-    return fail(context, where + ": " + parsed.status().message());
-  contents.tokenizerType = "llama2c";
-  contents.tokenizerBytes = std::move(bytes);
-  contents.eos = kLlama2cEos;
+/// What stands beside a tokenizer.json, if anything does.
+static LogicalResult setEosFromConfig(StringRef tokenizer, MLIRContext *context, ArtifactContents &contents) {
+  SmallString<128> path(tokenizer);
+  llvm::sys::path::remove_filename(path);
+  llvm::sys::path::append(path, "generation_config.json");
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return success();
+  auto eos = tokenizer::readEosOfGenerationConfig({(*buffer)->getBufferStart(), (*buffer)->getBufferSize()});
+  if (!eos)
+    return fail(context, "'" + Twine(path) + "': " + eos.status().message());
+  if (!eos->empty())
+    contents.eos = std::move(*eos);
   return success();
 }
 
@@ -45,11 +60,11 @@ static LogicalResult fromMetadata(const std::map<std::string, std::string> &meta
   std::string type = get("ingot.tokenizer.type");
   if (type == "bytes") {
     contents.tokenizerType = type;
-  } else if (type == "llama2c") {
+  } else if (type == "llama2c" || type == "sentencepiece" || type == "huggingface") {
     std::vector<char> decoded;
     if (llvm::Error error = llvm::decodeBase64(get("ingot.tokenizer.data"), decoded))
       return fail(context, "metadata 'ingot.tokenizer.data': " + llvm::toString(std::move(error)));
-    if (failed(setLlama2c({decoded.begin(), decoded.end()}, "metadata 'ingot.tokenizer.data'", context, contents)))
+    if (failed(setTokenizer({decoded.data(), decoded.size()}, "metadata 'ingot.tokenizer.data'", context, contents)))
       return failure();
   } else if (!type.empty()) {
     return fail(context, "tokenizer type '" + type + "' of the model is not supported yet");
@@ -69,5 +84,7 @@ LogicalResult ingot::chooseTokenizer(const std::string &option, const std::map<s
   auto buffer = llvm::MemoryBuffer::getFile(option, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
     return fail(context, "cannot open '" + option + "': " + buffer.getError().message());
-  return setLlama2c((*buffer)->getBuffer().str(), "'" + option + "'", context, contents);
+  if (failed(setTokenizer((*buffer)->getBuffer(), "'" + option + "'", context, contents)))
+    return failure();
+  return contents.tokenizerType == "huggingface" ? setEosFromConfig(option, context, contents) : success();
 }

@@ -5,8 +5,9 @@
 
 namespace ingot {
 
-/// From `option` ("bytes" or a llama2.c tokenizer file) if it is given, else from a model's metadata
-/// (`ingot.tokenizer.type`, `.data` in base64, `.eos`), else none.
+/// From `option` ("bytes", or a file that compileTokenizer knows) if it is given, else from a model's metadata
+/// (`ingot.tokenizer.type`, `.data`: such a file in base64, `.eos`), else none. The tokens that end a text come from a
+/// generation_config.json beside a tokenizer.json, or from the tokenizer itself.
 mlir::LogicalResult chooseTokenizer(const std::string &option, const std::map<std::string, std::string> &metadata,
                                     mlir::MLIRContext *context, ArtifactContents &contents);
 

@@ -53,9 +53,11 @@ ingot_status *ingot_detokenize(const ingot_artifact *artifact, int32_t previous,
     INGOT_RETURN_IF_ERROR(requireNonNull(count, "count"));
     INGOT_RETURN_IF_ERROR(num_tokens ? requireNonNull(tokens, "tokens") : Status::success());
     INGOT_RETURN_IF_ERROR(capacity ? requireNonNull(text, "text") : Status::success());
+    const Tokenizer &tokenizer = *artifact->value->tokenizer();
+    Tokenizer::Position position = tokenizer.positionBehind(previous);
     std::string decoded;
-    for (size_t i = 0; i < num_tokens; previous = tokens[i++])
-      decoded += artifact->value->tokenizer()->decode(previous, tokens[i]);
+    for (size_t i = 0; i < num_tokens; ++i)
+      decoded += tokenizer.decode(position, tokens[i]);
     std::copy_n(decoded.begin(), std::min(capacity, decoded.size()), text);
     *count = decoded.size();
     return Status::success();

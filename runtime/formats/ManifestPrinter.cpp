@@ -68,8 +68,10 @@ std::string printManifest(const Manifest &manifest) {
   json["tokenizer"] = nullptr;
   if (manifest.tokenizer) {
     json["tokenizer"] = {{"type", manifest.tokenizer->type}};
-    if (!manifest.tokenizer->member.empty())
+    if (!manifest.tokenizer->member.empty()) {
       json["tokenizer"]["member"] = manifest.tokenizer->member;
+      json["tokenizer"]["bos"] = manifest.tokenizer->bos;
+    }
   }
   json["eos"] = manifest.eos;
   for (const char *key : {"entries", "params"})

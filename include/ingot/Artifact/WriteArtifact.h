@@ -20,8 +20,9 @@ struct ArtifactTarget {
 
 struct ArtifactContents {
   std::string modelName;
-  std::string tokenizerType;  // "bytes", "llama2c", or empty
-  std::string tokenizerBytes; // of "llama2c"
+  std::string tokenizerType;  // as in the manifest, or empty
+  std::string tokenizerBytes; // the compiled form, except for "bytes"
+  std::vector<int32_t> bos;   // what the tokenizer puts in front of a sequence
   std::vector<int32_t> eos;
   /// Values of symbolic dimensions by entry.
   std::map<std::string, std::vector<std::pair<std::string, int64_t>>> specialisations;

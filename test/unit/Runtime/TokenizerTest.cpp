@@ -32,7 +32,7 @@ struct Opened {
 Opened openForm(const std::string &bytes) {
   Opened opened;
   opened.form.resize((bytes.size() + 7) / 8);
-  std::memcpy(opened.form.data(), bytes.data(), bytes.size());
+  std::copy_n(bytes.data(), bytes.size(), reinterpret_cast<char *>(opened.form.data()));
   Result<std::unique_ptr<Tokenizer>> tokenizer =
       openTokenizer(std::as_bytes(std::span(opened.form)).first(bytes.size()));
   if (tokenizer)

@@ -1,4 +1,4 @@
-#include "runtime/formats/Tokenizer.h"
+#include "runtime/tokenizer/Tokenizer.h"
 
 namespace ingot::runtime {
 
@@ -16,11 +16,13 @@ public:
     return tokens;
   }
 
-  std::string decode(int32_t, int32_t token) const override {
+  std::string decode(Position &, int32_t token) const override {
     if (token < 0 || token > 255)
       return {};
     return std::string(1, static_cast<char>(token));
   }
+
+  Position positionBehind(int32_t) const override { return {}; }
 };
 
 } // namespace
