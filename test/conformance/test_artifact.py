@@ -66,7 +66,8 @@ def test_members(seeded, form):
     isa = manifest["targets"][0]["isa"]
     programs = {f"program/{entry}.cpu-{isa}.{kind}" for entry in ("decode", "prefill") for kind in ("bin", "mlir")}
     assert names == programs | {"manifest.json", "params.safetensors", "tokenizer.bin", f"code/cpu-{isa}.so"}
-    roles = ["tokens", "start", "count", "logits"]
+    sampling = ["temperature", "top_k", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "seed"]
+    roles = ["tokens", "start", "count", "sampled", *sampling, "logits", "next"]
     for entry in manifest["entries"]:
         assert [port["role"] for port in entry["inputs"] + entry["outputs"]] == roles
     for param in manifest["params"]:
@@ -187,7 +188,8 @@ def test_kv_bytes_per_token(tmp_path, config, style):
         assert described["kv_bytes_per_token"] == described["memory"]["total"]["kv_bytes_per_token"] == formula
         assert described["memory"]["total"]["kv"] == formula * c.max_seq * batch
         with Session(path) as session:
-            assert session.memory()["state"] == formula * c.max_seq * batch
+            counts = 2 * 4 * c.vocab  # of the sampler, see docs/generation.md
+            assert session.memory()["state"] == (formula * c.max_seq + counts) * batch
         assert f"{formula} bytes per token, {c.max_seq} positions" in succeed(ingot("inspect", path))
 
 
