@@ -55,6 +55,11 @@ void PaceControl::endTrials() {
     if (available[i] && (best == kPaces || isFaster(trials[i], trials[best])))
       best = i;
   hold = best == settled ? std::clamp(2 * hold, kShortestHold, kLongestHold) : kShortestHold;
+  // Long steps make long trials: they may not cost more than a tenth of the time.
+  uint64_t total = 0;
+  for (const Trial &trial : trials)
+    total += trial.nanoseconds;
+  hold = std::max(hold, 10 * total);
   trying = false;
   held = 0;
   current = settled = best;
