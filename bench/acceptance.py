@@ -64,7 +64,7 @@ def starting(rows):
         yield f"process start to first token, {case}", f"< {bound} ms", *below(found, bound, "ms")
     found = find(rows, "", "resident_bytes")
     over = [(row["ours"] - row["peer"]) / 2**20 + 8 for row in found]
-    yield ("resident beyond mapped weights and arena", "<= 8 MiB",
+    yield ("resident beyond mapped weights, state and arena", "<= 8 MiB",
            *verdict(sorted(over)[-1:], lambda value: value <= 8, lambda value: f"{value:.1f} MiB at most"))
     for case, bound in (("260K", 5), ("110M", 20)):
         found = find(rows, case, "compile_seconds", workers=None)

@@ -109,8 +109,6 @@ def prefill(context, name, precision, workers, count):
     with contextlib.ExitStack() as stack:
         comparison = Comparison(context, stack, name, precision, workers)
         model = comparison.model
-        if name == "1.1B" and workers * count < 256:
-            context = dataclasses.replace(context, burst=0)
         arms = comparison.arms("prefill", prompt=model.prompt(count), seconds=context.burst)
         arms["flops"] = lambda: float(comparison.roof.ask(f"flops {precision} {workers} 0.1"))
         rounds = context.rounds(arms, comparison.pids, fewer=5 if name == "1.1B" else None)
@@ -156,15 +154,15 @@ def generate_command(path, count):
 
 
 def memory(context, name, precision):
-    """Most resident memory of `ingot generate` against the weights that it maps, the arena, and 8 MiB."""
+    """Most resident memory of `ingot generate` against what the plan says (weights, state, arena) and 8 MiB."""
     model = Model(name)
     path = model.artifact(precision)
     with contextlib.ExitStack() as stack:
         planned = peers.ingot(stack).call("open_session", key="ours", path=path, workers=2)
     peak = generate_command(path, 16)["peak_bytes"]
-    bound = planned["params"] + planned["arena"] + (8 << 20)
+    bound = planned["params"] + planned["state"] + planned["arena"] + (8 << 20)
     context.recorder.add(model.name, "resident_bytes", peak, precision=precision, workers=2, peer=bound,
-                         peer_name="mapped weights + arena + 8 MiB")
+                         peer_name="weights + state + arena + 8 MiB")
 
 
 def compile_time(context, name, precision):

@@ -70,7 +70,9 @@ def run(command, timeout=600):
 
 
 def compiler_age():
-    return max(path.stat().st_mtime for path in (BIN / "ingot", ROOT / "build/dev/lib/libingot_runtime.so"))
+    """When what compiles and runs was built last: older artifacts are made anew."""
+    build = ROOT / "build/dev"
+    return max((build / path).stat().st_mtime for path in ("bin/ingot", "libexec/ingot/ingot-compiler", "lib/libingot_runtime.so"))
 
 
 class ReferencingGraph(onnx_graph.Graph):

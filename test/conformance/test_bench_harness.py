@@ -129,8 +129,8 @@ def test_the_worst_row_decides():
 
 
 def test_memory_beyond_the_plan():
-    line = ("resident beyond mapped weights and arena", "<= 8 MiB")
-    within = row(metric="resident_bytes", ours=108 << 20, peer=108 << 20, peer_name="mapped weights + arena + 8 MiB")
+    line = ("resident beyond mapped weights, state and arena", "<= 8 MiB")
+    within = row(metric="resident_bytes", ours=108 << 20, peer=108 << 20, peer_name="weights + state + arena + 8 MiB")
     assert verdicts(within)[line] == "yes"
     assert verdicts(within, {**within, "case": "seeded-110M", "ours": (108 << 20) + 1})[line] == "**no**"
 
