@@ -75,7 +75,7 @@ runtime::ManifestEntry ingot::describeEntry(task::ProgramOp op) {
 std::vector<runtime::ManifestState> ingot::describeStates(ModuleOp module) {
   std::vector<runtime::ManifestState> states;
   llvm::StringMap<program::DType> dtypes;
-  llvm::StringMap<bool> caches;
+  llvm::StringMap<const char *> roles;
   for (auto op : module.getOps<task::ProgramOp>()) {
     FailureOr<program::Program> program = exportProgram(op);
     assert(succeeded(program) && "a planned program exports");
@@ -85,7 +85,12 @@ std::vector<runtime::ManifestState> ingot::describeStates(ModuleOp module) {
     forEachTileOp<tile::ScatterOp>(op, [&](task::LaunchOp launch, tile::ScatterOp scatter) {
       task::BufferOp buffer = bufferBehind(scatter.getOut(), launch, op);
       if (buffer && buffer.getKind() == task::BufferKind::State)
-        caches[*buffer.getName()] = true;
+        roles[*buffer.getName()] = runtime::kRoleKv;
+    });
+    forEachTileOp<tile::CountTokensOp>(op, [&](task::LaunchOp launch, tile::CountTokensOp count) {
+      task::BufferOp buffer = bufferBehind(count.getOut(), launch, op);
+      if (buffer && buffer.getKind() == task::BufferKind::State)
+        roles[*buffer.getName()] = runtime::kRoleCounts;
     });
   }
   for (auto op : module.getOps<StateOp>()) {
@@ -98,7 +103,8 @@ std::vector<runtime::ManifestState> ingot::describeStates(ModuleOp module) {
     ArrayRef<int64_t> shape = op.getTensorType().getShape();
     state.shape.assign(shape.begin(), shape.end());
     state.init = op.getInit().convertToDouble();
-    state.role = caches.lookup(op.getSymName()) ? runtime::kRoleKv : "";
+    if (const char *role = roles.lookup(op.getSymName()))
+      state.role = role;
     if (auto from = op->getAttrOfType<ArrayAttr>(IngotDialect::kFrom))
       for (auto name : from.getAsRange<StringAttr>())
         state.from.push_back(name.getValue().str());

@@ -117,6 +117,13 @@ ingot_status *ingot_session_fork(const ingot_session *session, ingot_session **f
   });
 }
 
+ingot_status *ingot_session_fork_slot(ingot_session *session, size_t from, size_t to) {
+  return guard([&]() -> Status {
+    INGOT_RETURN_IF_ERROR(requireNonNull(session, "session"));
+    return session->value->forkSlot(from, to);
+  });
+}
+
 ingot_status *ingot_session_memory(const ingot_session *session, ingot_memory *memory) {
   return guard([&]() -> Status {
     INGOT_RETURN_IF_ERROR(requireNonNull(session, "session"));

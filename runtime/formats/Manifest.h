@@ -37,6 +37,8 @@ inline constexpr const char *kSamplingRoles[] = {kRoleSampled,  kRoleTemperature
                                                  kRolePresence, kRoleFrequency,   kRoleRepetition, kRoleSeed};
 /// The role of a state that is a KV cache: shape [.., slot, kv_head, max_seq, head_dim].
 inline constexpr const char *kRoleKv = "kv";
+/// The role of a state that counts tokens: i32[slot, prompt|sampled, vocabulary].
+inline constexpr const char *kRoleCounts = "counts";
 
 /// Whether an input of this role belongs to the choice of the next token.
 bool isSamplingRole(std::string_view role);
@@ -79,7 +81,7 @@ struct ManifestState {
   program::DType dtype = program::DType::f32;
   std::vector<int64_t> shape;
   double init = 0;               // value of every element after a reset
-  std::string role;              // kRoleKv or empty
+  std::string role;              // kRoleKv, kRoleCounts or empty
   std::vector<std::string> from; // the model's inputs and outputs that became this state
 };
 

@@ -165,10 +165,12 @@ ManifestState readState(const Json &json, const std::string &place, Names &names
   state.init = fields.number("init");
   state.role = fields.optionalText("role");
   state.from = fields.optionalTexts("from");
-  if (state.role != "" && state.role != kRoleKv)
+  if (state.role != "" && state.role != kRoleKv && state.role != kRoleCounts)
     fields.fail("has the unknown role '" + state.role + "'");
   if (state.role == kRoleKv && state.shape.size() < 4)
     fields.fail("role 'kv' expects at least the dimensions slot, kv_head, max_seq and head_dim");
+  if (state.role == kRoleCounts && (state.shape.size() != 3 || state.dtype != DType::i32))
+    fields.fail("role 'counts' expects i32 of rank 3");
   fields.finish();
   return state;
 }

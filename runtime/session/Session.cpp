@@ -74,6 +74,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Artifact> artif
   INGOT_RETURN_IF_ERROR(session->prepareEntries());
   INGOT_RETURN_IF_ERROR(session->allocate());
   session->params = ParamSet::ofArtifact(*session->file);
+  session->missingParams = session->file->paramsStatus();
   session->bindSteps();
   session->initialiseState();
   return session;
@@ -85,6 +86,7 @@ Status Session::prepareEntries() {
     prepare.isa = target->isa;
     prepare.workers = workers();
     prepare.eager = options.eager;
+    prepare.costs = options.costs;
     Result<std::shared_ptr<const PreparedEntry>> prepared = file->prepare(manifest, prepare);
     if (!prepared)
       return prepared.status();
@@ -197,6 +199,7 @@ Result<std::unique_ptr<Session>> Session::fork() const {
   }
   if (copy.params != params) {
     copy.params = params;
+    copy.missingParams = missingParams;
     copy.bindSteps();
   }
   copy.slots = slots;
@@ -204,16 +207,46 @@ Result<std::unique_ptr<Session>> Session::fork() const {
   return made;
 }
 
+Status Session::forkSlot(size_t from, size_t to) {
+  if (broken)
+    return Status::cancelled("the session was cancelled in the middle of a step; reset it first");
+  if (from >= slots.size() || to >= slots.size())
+    return Status::invalidArgument("slots are numbered from 0 to " + std::to_string(slots.size() - 1) + ", but got " +
+                                   std::to_string(std::max(from, to)));
+  for (const ManifestState &state : file->manifest().state)
+    if (state.role.empty())
+      return Status::unsupported("forking a slot of state '" + state.name + "' is not supported yet");
+  for (size_t i = 0; i < states.size() && from != to; ++i) {
+    const ManifestState &state = file->manifest().state[i];
+    // The slot is the first dimension of counts, and the last but three of a cache.
+    size_t dimension = state.role == kRoleKv ? state.shape.size() - 4 : 0;
+    uint64_t outer = 1, extent = static_cast<uint64_t>(state.shape[dimension]);
+    for (size_t d = 0; d < dimension; ++d)
+      outer *= static_cast<uint64_t>(state.shape[d]);
+    if (extent != slots.size())
+      return Status::invalidArgument("state '" + state.name + "' has another number of slots than the entries");
+    uint64_t bytes = *checkedBytes(state.dtype, state.shape) / (outer * extent);
+    for (uint64_t each = 0; each < outer; ++each)
+      std::memcpy(states[i] + (each * extent + to) * bytes, states[i] + (each * extent + from) * bytes, bytes);
+  }
+  slots[to] = slots[from];
+  return Status::success();
+}
+
 Status Session::loadParams(const std::string &path) {
   Result<std::shared_ptr<const ParamSet>> loaded = ParamSet::load(*file, path);
   if (!loaded)
     return loaded.status();
   params = *loaded;
+  missingParams = Status::success();
   bindSteps();
   return Status::success();
 }
 
-Status Session::saveParams(const std::string &path) const { return params->save(*file, path); }
+Status Session::saveParams(const std::string &path) const {
+  INGOT_RETURN_IF_ERROR(missingParams);
+  return params->save(*file, path);
+}
 
 uint64_t Session::paramBytes() const { return params->totalBytes(); }
 

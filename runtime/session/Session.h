@@ -20,6 +20,7 @@ namespace ingot::runtime {
 
 struct SessionOptions {
   bool eager = false;
+  std::optional<program::CostModel> costs; // of this machine, to schedule by; without: as the artifact says
   std::optional<uint64_t> interleavingSeed; // run on one thread in random legal orders (tests)
   uint64_t memoryLimit = 0;                 // bytes, 0: none
 };
@@ -48,6 +49,8 @@ public:
 
   /// A session of its own that continues from here: same parameters, copied state.
   Result<std::unique_ptr<Session>> fork() const;
+  /// Slot `to` continues from where slot `from` stands, with a copy of its state.
+  Status forkSlot(size_t from, size_t to);
 
   /// Runs a step of `entry`. Tensors come in the order of the manifest and must have its dtypes and shapes.
   Status run(std::string_view entry, std::span<const TensorView> inputs, std::span<const TensorView> outputs);
@@ -105,6 +108,7 @@ private:
   std::shared_ptr<CpuTarget> target;
   SessionOptions options;
   std::shared_ptr<const ParamSet> params;
+  Status missingParams; // until some are loaded
   MemoryBlock block;
   std::vector<std::byte *> states; // in the order of the manifest
   std::byte *arena = nullptr;

@@ -143,6 +143,7 @@ def _load():
         ("ingot_session_close", None, c_void_p),
         ("ingot_session_reset", status, c_void_p),
         ("ingot_session_fork", status, c_void_p, POINTER(c_void_p)),
+        ("ingot_session_fork_slot", status, c_void_p, c_size_t, c_size_t),
         ("ingot_params_load", status, c_void_p, c_char_p),
         ("ingot_params_save", status, c_void_p, c_char_p),
         ("ingot_session_memory", status, c_void_p, POINTER(Memory)),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import llama2c
-from runtime_api import EAGER, INTERLEAVED, MEGAKERNEL, Session, check, library
+from runtime_api import EAGER, INTERLEAVED, MEGAKERNEL, Session, StatusError, check, library
 from toolchain import ingot, succeed
 
 BOS = llama2c.BOS
@@ -175,6 +175,24 @@ def test_forks_go_on_alone(decoder, setting):
         library().ingot_session_close(fork)
     assert begin + same == want and logits.tobytes() == rows[25:].tobytes()
     assert other != same
+
+
+def test_slots_fork_within_a_batch(decoder):
+    """The copy goes on as the original does, past included, and neither sees what the other does after that."""
+    options = {"repetition_penalty": 1.4, "ignore_eos": 1}
+    with Session(decoder.artifact("named")) as session:
+        want, _, _ = session.generate([BOS], 60, **options)
+    with Session(decoder.artifact("named", "--batch", 4)) as session:
+        begin = session.generate_all([[BOS]], 20, **options)[0][0]
+        check(library().ingot_session_fork_slot(session.session, 0, 2))
+        rest = session.generate_all([[], [BOS], []], 40, **options)
+        assert begin + rest[0][0] == want and begin + rest[2][0] == want and rest[1][0] == want[:40]
+        check(library().ingot_session_fork_slot(session.session, 2, 3))
+        other = session.generate_all([[300], [301], [302], [303]], 10, **options)
+        assert len({tuple(ids) for ids, _, _ in other}) > 1
+        for slot in (4, 2**60):
+            with pytest.raises(StatusError, match="slots are numbered from 0 to 3"):
+                check(library().ingot_session_fork_slot(session.session, 0, slot))
 
 
 def test_sequences_begin_anew_at_position_0(decoder):

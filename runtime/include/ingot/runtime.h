@@ -99,6 +99,8 @@ INGOT_EXPORT void ingot_session_close(ingot_session *session);
 INGOT_EXPORT ingot_status *ingot_session_reset(ingot_session *session);
 /* A second session that continues from here with a copy of the state. */
 INGOT_EXPORT ingot_status *ingot_session_fork(const ingot_session *session, ingot_session **fork);
+/* Within a batch: the sequence of slot `to` continues from where that of slot `from` stands, with a copy of its state. */
+INGOT_EXPORT ingot_status *ingot_session_fork_slot(ingot_session *session, size_t from, size_t to);
 
 /* Bytes by use. `arena` is what the planner's peak promises: the largest of the entries. */
 typedef struct ingot_memory {
@@ -188,7 +190,7 @@ typedef struct ingot_generate_params {
 typedef struct ingot_token {
   size_t size;
   int32_t id;       /* -1: no token, only text that was held back until the end */
-  const char *text; /* text released by this token; may lag while it could be part of a stop text */
+  const char *text; /* whole characters; may lag while they are incomplete or could be part of a stop text */
   size_t text_length;
   const float *logits; /* that it was chosen from, before penalties and temperature; NULL with id -1, and for tokens
                           that are not the last of their group */
@@ -214,7 +216,8 @@ INGOT_EXPORT ingot_status *ingot_detokenize(const ingot_artifact *artifact, int3
 
 /* --- Parameters -------------------------------------------------------------------------------------------------- */
 
-/* The session uses the weights of a safetensors file from now on: row-major, under the names of the model. */
+/* The session uses the weights of a safetensors file from now on: row-major, under the names of the model. float32 and
+ * bfloat16 stand for each other: values are rounded to nearest even, or widened, to what the artifact has. */
 INGOT_EXPORT ingot_status *ingot_params_load(ingot_session *session, const char *path);
 /* Writes the session's weights as safetensors: row-major, under the names of the model. */
 INGOT_EXPORT ingot_status *ingot_params_save(const ingot_session *session, const char *path);

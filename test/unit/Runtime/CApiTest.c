@@ -197,6 +197,8 @@ static void test_generate(const char *path) {
   CHECK(ok(ingot_generate(session, &params, on_token, &again)));
   CHECK(ok(ingot_generate(fork, &params, on_token, &sink)));
   CHECK(sink.count == 16 && memcmp(sink.tokens, again.tokens, 16 * sizeof(int32_t)) == 0);
+  CHECK(ok(ingot_session_fork_slot(session, 0, 0)));
+  CHECK(is(ingot_session_fork_slot(session, 0, 1), INGOT_INVALID_ARGUMENT, "slots are numbered from 0 to 0"));
   params.top_p = 2;
   CHECK(is(ingot_generate(session, &params, on_token, &sink), INGOT_INVALID_ARGUMENT, "top_p expects"));
   params.top_p = 0;

@@ -1,6 +1,9 @@
 // Generation: the reference with and without prefill, how it ends, what it refuses.
 #include "SessionFixture.h"
 
+#include <chrono>
+#include <thread>
+
 using namespace ingot;
 using namespace ingot::test;
 
@@ -221,6 +224,27 @@ TEST_F(GenerateTest, LaunchesOfSeveralStepsStop) {
   SessionOptions interleaved;
   interleaved.interleavingSeed = 5;
   EXPECT_EQ(generateTokens(*makeSession(2, interleaved), options), expected);
+}
+
+TEST_F(GenerateTest, CancellationReachesIntoALaunch) {
+  Synthetic decoder = makeDecoder(8192);
+  write(decoder);
+  std::unique_ptr<Session> session = makeSession(3);
+  GenerateOptions options;
+  options.prompts = {{std::nullopt, {1, 2, 3}}};
+  options.maxTokens = 8000; // seconds of work in one launch
+  options.stepsPerLaunch = 8000;
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    session->cancel();
+  });
+  Result<GenerateResult> result = generate(*session, options, [](auto &) { return true; });
+  other.join();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.status().code(), StatusCode::cancelled);
+  session->reset();
+  options.maxTokens = 5;
+  EXPECT_EQ(generateTokens(*session, options), decoderReference(decoder, {1, 2, 3}, 5));
 }
 
 TEST_F(GenerateTest, WhatCannotSampleCannotGenerate) {

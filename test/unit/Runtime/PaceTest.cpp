@@ -59,7 +59,7 @@ TEST(PaceTest, IdleCoresAreNeverLeft) {
 TEST(PaceTest, SharedCoresGetTheFastestPace) {
   for (size_t best : {kSleep, kAlone})
     for (uint64_t step : {60'000u, 4'000'000u}) {
-      Machine shared = {{20 * step, 20 * step, 20 * step}, 0.4};
+      Machine shared = {{8 * step, 8 * step, 8 * step}, 0.4};
       shared.nanoseconds[best] = step;
       PaceControl control(2, true, true);
       // Trials take their time; after them the others are looked at for ever shorter shares of the time.
@@ -81,7 +81,7 @@ TEST(PaceTest, ReturnsToSpinningWhenTheNeighbourHasGone) {
 
 TEST(PaceTest, UnequalSharesAreNotMistakenForANeighbour) {
   // A worker sleeps because the others have more to do: trials find that out, ever more rarely.
-  Machine unequal = {{3'000'000, 3'300'000, 5'000'000}, 0.3};
+  Machine unequal = {{3'000'000, 2'900'000, 5'000'000}, 0.3};
   PaceControl control(4, true, true);
   simulate(control, unequal, 10 * kSecond, 4);
   auto spent = simulate(control, unequal, 30 * kSecond, 4);
