@@ -163,18 +163,21 @@ def Tile_AttentionOp : Tile_Op<"attention", [AttrSizedOperandSegments]> {
     As `ingot.attention` on tiles: query [b, c, h, d], key [b, g, s, d], value [b, g, s, dv], out [b, c, h, dv], h a
     multiple of g. Keys beyond the visible ones are not read.
 
+    A tile may be a part of the rows: row c of the tile is then row `row` + c of its sequence. Without start and count,
+    that row is at position `row` + c among the keys; the default is that the last row is at the last.
+
     Example:
     ```mlir
     tile.attention causal scale 0.35 ins(%q, %k, %v
-        : memref<1x1x2x8xf32>, memref<1x1x512x8xf32>, memref<1x1x512x8xf32>)
+        : memref<1x1x2x8xf32>, memref<1x1x512x8xf32>, memref<1x1x512x8xf32>) row %i
         start(%s : memref<1xi32>) count(%n : memref<1xi32>) outs(%o : memref<1x1x2x8xf32>)
     ```
   }];
   let arguments = (ins UnitAttr:$causal, F64Attr:$scale, Tile_Shaped:$query, Tile_Shaped:$key, Tile_Shaped:$value,
-      Optional<Tile_Shaped>:$start, Optional<Tile_Shaped>:$count, Optional<Tile_Shaped>:$bias, Tile_Shaped:$out);
+      Optional<Index>:$row, Optional<Tile_Shaped>:$start, Optional<Tile_Shaped>:$count, Optional<Tile_Shaped>:$bias, Tile_Shaped:$out);
   let assemblyFormat = [{
     (`causal` $causal^)? `scale` custom<PlainFloat>($scale) `ins` `(` $query `,` $key `,` $value
-    `:` type($query) `,` type($key) `,` type($value) `)` (`start` `(` $start^ `:` type($start) `)`)?
+    `:` type($query) `,` type($key) `,` type($value) `)` (`row` $row^)? (`start` `(` $start^ `:` type($start) `)`)?
     (`count` `(` $count^ `:` type($count) `)`)? (`bias` `(` $bias^ `:` type($bias) `)`)?
     `outs` `(` $out `:` type($out) `)` attr-dict (`->` type($results)^)?
   }];

@@ -69,15 +69,112 @@ struct RopeKernel : KernelOpInterface::ExternalModel<RopeKernel, RopeOp> {
   }
 };
 
+/// Attention of a few rows to more keys than this is cut along the keys, so that there are tasks for many workers even
+/// where there are few heads.
+constexpr int64_t kFewRows = 4, kManyKeys = 1024;
+constexpr int64_t kLeastKeysPerPart = 256, kMostParts = 32, kTasksWanted = 32;
+/// Rows of all heads of a kv head that one task takes when there are many.
+constexpr int64_t kRowsPerTask = 64, kLeastRowsPerTask = 16;
+
 struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, AttentionOp> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::Root; }
 
-  /// One kv head of one sequence per task, with the query heads that share it.
-  Tiling getTiling(Operation *op, KernelBuilder &builder) const {
+  std::optional<PartialKernel> getPartialKernel(Operation *op, KernelBuilder &builder) const {
     auto attention = cast<AttentionOp>(op);
     RankedTensorType type = KernelBuilder::typeOf(attention.getOut());
-    int64_t kvHeads = KernelBuilder::typeOf(attention.getKey()).getDimSize(1), group = type.getDimSize(2) / kvHeads;
-    Tiling tiling = {{type.getDimSize(0), kvHeads}, wholeTile(type)};
+    int64_t parts = partsOf(attention);
+    if (parts == 1)
+      return std::nullopt;
+    SmallVector<int64_t> shape(type.getShape());
+    shape.insert(shape.end() - 1, parts);
+    shape.back() += 2;
+    Type element = type.getElementTypeBitWidth() < 32 ? Float32Type::get(op->getContext()) : type.getElementType();
+    PartialKernel kernel{RankedTensorType::get(shape, element), perKvHead(attention, builder, shape)};
+    kernel.tiling.grid.push_back(parts);
+    kernel.tiling.tile.offsets[3] = builder.gridIndex(2);
+    kernel.tiling.tile.sizes[3] = 1;
+    return kernel;
+  }
+
+  Value emitPart(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
+    auto attention = cast<AttentionOp>(op);
+    int64_t keys = KernelBuilder::typeOf(attention.getKey()).getDimSize(2) / partsOf(attention);
+    Inputs in(attention, builder, tile, {tile.offsets[3] * keys, keys});
+    Value first = builder.index(tile.offsets[3] * keys);
+    Value out = builder.temporary(tile.sizes, elementTypeOf(destination), destination);
+    return tile::PartialAttentionOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()),
+                                            attention.getCausalAttr(), attention.getScaleAttr(), in.query, in.key,
+                                            in.value, first, in.start, in.count, in.bias, out)
+        ->getResult(0);
+  }
+
+  /// A block of rows of one kv head of one sequence per task, with the query heads that share it; where parts are
+  /// combined, rows as they come.
+  Tiling getTiling(Operation *op, KernelBuilder &builder) const {
+    auto attention = cast<AttentionOp>(op);
+    if (builder.getParts())
+      return splitLeading(attention.getOut(), 1);
+    RankedTensorType type = KernelBuilder::typeOf(attention.getOut());
+    Tiling tiling = perKvHead(attention, builder, type.getShape());
+    int64_t rows = type.getDimSize(1), group = groupOf(attention);
+    int64_t step = largestDivisor(rows, std::max<int64_t>(1, kRowsPerTask / group));
+    // A number of rows without a fitting divisor stays whole.
+    if (step < rows && step * group >= kLeastRowsPerTask) {
+      tiling.tile.offsets[1] = builder.gridIndex(2) * step;
+      tiling.tile.sizes[1] = step;
+      tiling.grid.push_back(rows / step);
+    }
+    return tiling;
+  }
+
+  Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
+    auto attention = cast<AttentionOp>(op);
+    Value out = builder.temporary(tile.sizes, elementTypeOf(attention.getOut()), destination);
+    OpBuilder &b = builder.getBuilder();
+    if (Value parts = builder.getParts()) {
+      Tile whole = wholeTile(KernelBuilder::typeOf(parts));
+      for (unsigned dim = 0; dim < 3; ++dim) {
+        whole.offsets[dim] = tile.offsets[dim];
+        whole.sizes[dim] = tile.sizes[dim];
+      }
+      return tile::CombineAttentionOp::create(b, builder.getLoc(), TypeRange(out.getType()),
+                                              builder.slice(parts, whole), out)
+          ->getResult(0);
+    }
+    int64_t keys = KernelBuilder::typeOf(attention.getKey()).getDimSize(2);
+    Inputs in(attention, builder, tile, {builder.constant(0), keys});
+    // Rows are numbered from 0 of all rows where a task has only some of them.
+    RankedTensorType all = KernelBuilder::typeOf(attention.getOut());
+    Value row;
+    if (tile.sizes[1] != all.getDimSize(1))
+      row = builder.index(tile.offsets[1] + (attention.getStart() ? 0 : keys - all.getDimSize(1)));
+    return tile::AttentionOp::create(b, builder.getLoc(), TypeRange(out.getType()), attention.getCausalAttr(),
+                                     attention.getScaleAttr(), in.query, in.key, in.value, row, in.start, in.count,
+                                     in.bias, out)
+        ->getResult(0);
+  }
+
+private:
+  static int64_t groupOf(AttentionOp op) {
+    return KernelBuilder::typeOf(op.getQuery()).getDimSize(2) / KernelBuilder::typeOf(op.getKey()).getDimSize(1);
+  }
+
+  /// Into how many parts the keys are cut: by shape alone.
+  static int64_t partsOf(AttentionOp op) {
+    RankedTensorType query = KernelBuilder::typeOf(op.getQuery()), key = KernelBuilder::typeOf(op.getKey());
+    int64_t keys = key.getDimSize(2), tasks = key.getDimSize(0) * key.getDimSize(1);
+    if (!op.getStart() || query.getDimSize(1) > kFewRows || keys < kManyKeys)
+      return 1;
+    int64_t wanted = llvm::divideCeil(kTasksWanted, tasks);
+    return largestDivisor(keys, std::min({wanted, kMostParts, keys / kLeastKeysPerPart}));
+  }
+
+  /// Sequence and kv head; `shape` begins with those of the query's dimensions that are not of one head.
+  static Tiling perKvHead(AttentionOp op, KernelBuilder &builder, ArrayRef<int64_t> shape) {
+    int64_t group = groupOf(op);
+    Tiling tiling = {{shape[0], shape[2] / group}, {}};
+    tiling.tile.offsets.assign(shape.size(), builder.constant(0));
+    tiling.tile.sizes.assign(shape.begin(), shape.end());
     tiling.tile.offsets[0] = builder.gridIndex(0);
     tiling.tile.sizes[0] = 1;
     tiling.tile.offsets[2] = builder.gridIndex(1) * group;
@@ -85,41 +182,52 @@ struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, Atten
     return tiling;
   }
 
-  Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
-    auto attention = cast<AttentionOp>(op);
-    RankedTensorType key = KernelBuilder::typeOf(attention.getKey());
-    int64_t group = KernelBuilder::typeOf(attention.getQuery()).getDimSize(2) / key.getDimSize(1);
-    Tile query = tile, keys = wholeTile(key), values = wholeTile(KernelBuilder::typeOf(attention.getValue()));
-    query.sizes[3] = key.getDimSize(3);
-    for (Tile *page : {&keys, &values}) {
-      page->offsets[0] = tile.offsets[0];
-      page->sizes[0] = tile.sizes[0];
-      page->offsets[1] = tile.offsets[2].floorDiv(group);
-      page->sizes[1] = tile.sizes[2] / group;
-    }
-    auto perSequence = [&](Value value) { return value ? builder.get(value, leading(tile, 1)) : Value(); };
-    Value q = builder.get(attention.getQuery(), query);
-    Value k = builder.get(attention.getKey(), keys), v = builder.get(attention.getValue(), values);
-    Value start = perSequence(attention.getStart()), count = perSequence(attention.getCount());
-    Value bias = attention.getBias() ? builder.get(attention.getBias(), biasTile(attention, tile)) : Value();
-    Value out = builder.temporary(tile.sizes, elementTypeOf(attention.getOut()), destination);
-    return tile::AttentionOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()),
-                                     attention.getCausalAttr(), attention.getScaleAttr(), q, k, v, start, count, bias,
-                                     out)
-        ->getResult(0);
-  }
+  /// What a task reads to compute the rows and heads of `tile` from a range of keys.
+  struct Inputs {
+    Value query, key, value, start, count, bias;
 
-private:
-  /// bias is [batch | 1, heads | 1, rows | 1, keys | 1].
-  static Tile biasTile(AttentionOp op, const Tile &tile) {
-    Tile result = wholeTile(KernelBuilder::typeOf(op.getBias()));
-    for (auto [dim, from] : {std::pair(0, 0), std::pair(1, 2)})
-      if (result.sizes[dim] != 1) {
-        result.offsets[dim] = tile.offsets[from];
-        result.sizes[dim] = tile.sizes[from];
+    Inputs(AttentionOp op, KernelBuilder &builder, const Tile &tile, std::pair<AffineExpr, int64_t> range) {
+      auto perSequence = [&](Value value) { return value ? builder.get(value, leading(tile, 1)) : Value(); };
+      Tile rows = wholeTile(KernelBuilder::typeOf(op.getQuery()));
+      for (unsigned dim = 0; dim < 3; ++dim) {
+        rows.offsets[dim] = tile.offsets[dim];
+        rows.sizes[dim] = tile.sizes[dim];
       }
-    return result;
-  }
+      query = builder.get(op.getQuery(), rows);
+      key = builder.get(op.getKey(), page(op.getKey(), tile, groupOf(op), range));
+      value = builder.get(op.getValue(), page(op.getValue(), tile, groupOf(op), range));
+      start = perSequence(op.getStart());
+      count = perSequence(op.getCount());
+      if (op.getBias())
+        bias = builder.get(op.getBias(), biasTile(op, tile, range));
+    }
+
+    static Tile page(Value value, const Tile &tile, int64_t group, std::pair<AffineExpr, int64_t> range) {
+      Tile page = wholeTile(KernelBuilder::typeOf(value));
+      page.offsets[0] = tile.offsets[0];
+      page.sizes[0] = tile.sizes[0];
+      page.offsets[1] = tile.offsets[2].floorDiv(group);
+      page.sizes[1] = tile.sizes[2] / group;
+      page.offsets[2] = range.first;
+      page.sizes[2] = range.second;
+      return page;
+    }
+
+    /// bias is [batch | 1, heads | 1, rows | 1, keys | 1].
+    static Tile biasTile(AttentionOp op, const Tile &tile, std::pair<AffineExpr, int64_t> range) {
+      Tile result = wholeTile(KernelBuilder::typeOf(op.getBias()));
+      for (auto [dim, from] : {std::pair(0, 0), std::pair(1, 2), std::pair(2, 1)})
+        if (result.sizes[dim] != 1) {
+          result.offsets[dim] = tile.offsets[from];
+          result.sizes[dim] = tile.sizes[from];
+        }
+      if (result.sizes[3] != 1) {
+        result.offsets[3] = range.first;
+        result.sizes[3] = range.second;
+      }
+      return result;
+    }
+  };
 };
 
 struct KvAppendKernel : KernelOpInterface::ExternalModel<KvAppendKernel, KvAppendOp> {

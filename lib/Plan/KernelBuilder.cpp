@@ -3,6 +3,7 @@
 #include "dialects/Ingot/Ingot.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
@@ -98,6 +99,8 @@ OpFoldResult KernelBuilder::materialize(AffineExpr expr) {
   return affine::makeComposedFoldedAffineApply(builder, loc, map, operands);
 }
 
+Value KernelBuilder::index(AffineExpr expr) { return getValueOrCreateConstantIndexOp(builder, loc, materialize(expr)); }
+
 Value KernelBuilder::slice(Value tensor, const Tile &tile, ArrayRef<int64_t> dropped) {
   RankedTensorType type = typeOf(tensor);
   if (dropped.empty() && tile == wholeTile(type))
@@ -152,13 +155,16 @@ Value KernelBuilder::computeRoot(const Tile &tile, Value destination) {
   if (destinationUsed)
     return result;
   // A view, or a computation whose last step is one: copy its tile into place.
-  AffineMap identity = builder.getMultiDimIdentityMap(typeOf(destination).getRank());
-  auto copy = tile::MapOp::create(builder, loc, TypeRange(destination.getType()),
-                                  builder.getAffineMapArrayAttr(identity), ValueRange(result), destination);
+  return copy(result, builder.getMultiDimIdentityMap(typeOf(destination).getRank()), destination);
+}
+
+Value KernelBuilder::copy(Value source, AffineMap map, Value destination) {
+  auto op = tile::MapOp::create(builder, loc, TypeRange(destination.getType()), builder.getAffineMapArrayAttr(map),
+                                ValueRange(source), destination);
   OpBuilder::InsertionGuard guard(builder);
-  Block *block = builder.createBlock(&copy.getBody(), {}, typeOf(result).getElementType(), loc);
+  Block *block = builder.createBlock(&op.getBody(), {}, typeOf(source).getElementType(), loc);
   tile::YieldOp::create(builder, loc, block->getArgument(0));
-  return copy->getResult(0);
+  return op->getResult(0);
 }
 
 int64_t KernelBuilder::lastDimUnit(Value value) const {
@@ -172,6 +178,21 @@ int64_t KernelBuilder::lastDimUnit(Value value) const {
     if (isa<RankedTensorType>(operand.getType()))
       unit = std::lcm(unit, lastDimUnit(operand));
   return unit;
+}
+
+int64_t KernelBuilder::contractionDepth(Value value) const {
+  if (!isInlined(value))
+    return 0;
+  int64_t depth = 0;
+  if (auto dot = value.getDefiningOp<DotOp>()) {
+    depth = 1;
+    for (int64_t dim : dot.getLhsContract())
+      depth *= typeOf(dot.getLhs()).getDimSize(dim);
+  }
+  for (Value operand : value.getDefiningOp()->getOperands())
+    if (isa<RankedTensorType>(operand.getType()))
+      depth += contractionDepth(operand);
+  return depth;
 }
 
 //===----------------------------------------------------------------------===//

@@ -70,6 +70,8 @@ public:
   mlir::Value slice(mlir::Value tensor, const Tile &tile, llvm::ArrayRef<int64_t> dropped = {});
   /// Private temporary, or `destination` if it is given.
   mlir::Value temporary(llvm::ArrayRef<int64_t> shape, mlir::Type elementType, mlir::Value destination = {});
+  /// Emits a `tile.map` that copies elements `map` of `source` to `destination`.
+  mlir::Value copy(mlir::Value source, mlir::AffineMap map, mlir::Value destination);
   /// Emits a `tile.map` that computes `value` and everything pointwise and inlined behind it.
   mlir::Value emitPointwise(mlir::Value value, const Tile &tile, mlir::Value destination);
 
@@ -90,6 +92,8 @@ public:
   }
   /// Smallest step of the last dimension in which `value`, with everything inlined behind it, can be cut.
   int64_t lastDimUnit(mlir::Value value) const;
+  /// Multiply-adds per element of `value` in the contractions that are inlined behind it.
+  int64_t contractionDepth(mlir::Value value) const;
 
   mlir::OpBuilder &getBuilder() { return builder; }
   mlir::Location getLoc() const { return loc; }
@@ -130,6 +134,11 @@ namespace ingot {
 std::optional<KernelRole> kernelRoleOf(mlir::Operation *op);
 /// Grid of a pointwise root: along panels where a contraction is computed inside, else about 4096 elements per task.
 Tiling pointwiseTiling(mlir::Value value, KernelBuilder &builder);
+/// Grid of a value with a contraction behind it that takes `depth` multiply-adds per element: dimension `dim` is cut at
+/// multiples of `unit`, long dimensions before it into blocks of rows that share what they load.
+/// The first `batch` dimensions are of batches: up to two of them are cut to single ones.
+Tiling contractionTiling(KernelBuilder &builder, mlir::RankedTensorType type, int64_t dim, int64_t unit, int64_t depth,
+                         int64_t batch = 0);
 /// Whether a contraction may be computed inside `operand`'s owner's task.
 bool fusesProducer(mlir::OpOperand &operand);
 

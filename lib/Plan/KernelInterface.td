@@ -28,6 +28,13 @@ def KernelOpInterface : OpInterface<"KernelOpInterface"> {
       operation can; returns the tile.}],
       "::mlir::Value", "emitTile", (ins "::ingot::KernelBuilder &":$builder, "const ::ingot::Tile &":$tile,
                                         "::mlir::Value":$destination)>,
+    InterfaceMethod<[{For a `Root` whose reduction is cut: the value that a launch of its own computes before, and how that
+      is cut. `emitTile` then combines what `KernelBuilder::getParts` returns.}],
+      "std::optional<::ingot::PartialKernel>", "getPartialKernel", (ins "::ingot::KernelBuilder &":$builder), [{}],
+      [{ return std::nullopt; }]>,
+    InterfaceMethod<"Emits tile ops that compute `tile` of the partial kernel's value into `destination`.",
+      "::mlir::Value", "emitPart", (ins "::ingot::KernelBuilder &":$builder, "const ::ingot::Tile &":$tile,
+                                        "::mlir::Value":$destination), [{}], [{ return {}; }]>,
     InterfaceMethod<"Pointwise operations with a scalar form: emits it; null otherwise.",
       "::mlir::Value", "emitScalar", (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$operands), [{}],
       [{ return {}; }]>,

@@ -111,6 +111,8 @@ SmallVector<BodyAccess> ingot::accessesOf(task::BodyOp body) {
   Tracer tracer(body);
   SmallVector<BodyAccess> accesses;
   auto add = [&](Value operand, bool write, bool certain, bool streamed) {
+    if (!isa<MemRefType>(operand.getType()))
+      return;
     auto view = tracer.trace(operand);
     if (!view)
       return;

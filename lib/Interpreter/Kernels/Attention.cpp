@@ -10,9 +10,10 @@ namespace {
 /// One call: shapes, and the buffer for the scores of a row.
 template <typename A> class Attention {
 public:
-  Attention(const AttentionInputs &in, const Array &out, const Array &lse)
-      : in(in), out(out), lse(lse), rows(in.query.shape()[1]), heads(in.query.shape()[2]), depth(in.query.shape()[3]),
-        keys(in.key.shape()[2]), group(heads / in.key.shape()[1]), scores(keys) {}
+  /// `lse` is an output of whole attention, and absent where only the keys from `first` on are at hand.
+  Attention(const AttentionInputs &in, const Array &out, const Array *lse, int64_t first)
+      : in(in), out(out), lse(lse), first(first), rows(in.query.shape()[1]), heads(in.query.shape()[2]),
+        depth(in.query.shape()[3]), keys(in.key.shape()[2]), group(heads / in.key.shape()[1]), scores(keys) {}
 
   void run() {
     for (int64_t b = 0; b < in.query.shape()[0]; ++b)
@@ -24,14 +25,15 @@ public:
 private:
   /// Number of keys that row c of sequence b sees; -1 if that depends on what nobody wrote.
   int64_t visibleKeys(int64_t b, int64_t c) const {
+    c += in.row.value_or(in.start ? 0 : keys - rows);
     if (!in.start)
-      return in.causal ? std::clamp<int64_t>(keys - rows + c + 1, 0, keys) : keys;
+      return in.causal ? std::clamp<int64_t>(c + 1, 0, keys) : keys;
     if (isPoison(in.start->at({b})) || isPoison(in.count->at({b})))
       return -1;
     int64_t start = in.start->at({b}).i, count = in.count->at({b}).i;
     if (c >= count)
       return 0;
-    return std::clamp<int64_t>(start + (in.causal ? c + 1 : count), 0, keys);
+    return std::clamp<int64_t>(start + (in.causal ? c + 1 : count) - first, 0, keys);
   }
 
   /// Fills scores[0, visible) and returns their maximum, NaN if there is one.
@@ -65,22 +67,29 @@ private:
       scores[j] = static_cast<A>(std::exp(static_cast<double>(scores[j] - maximum)));
       total += scores[j];
     }
-    for (int64_t j = 0; j < visible; ++j)
+    int64_t valueDepth = in.value.shape()[3];
+    Cell *result = lse ? &out.at({b, c, h, 0}) : &out.at({b, c, h, 0, 0});
+    for (int64_t j = 0; j < visible && lse; ++j)
       scores[j] /= total;
     const Cell *value = &in.value.at({b, h / group, 0, 0});
     int64_t valueStep = in.value.strides()[3], valueRow = in.value.strides()[2];
-    for (int64_t d = 0; d < in.value.shape()[3]; ++d) {
+    for (int64_t d = 0; d < valueDepth; ++d) {
       A sum = 0;
       for (int64_t j = 0; j < visible; ++j)
         sum += scores[j] * static_cast<A>(value[j * valueRow + d * valueStep].f);
-      out.at({b, c, h, d}).f = sum;
+      result[d].f = sum;
     }
-    lse.at({b, c, h}).f = visible ? static_cast<A>(std::log(static_cast<double>(total))) + maximum : -HUGE_VAL;
+    if (lse) {
+      lse->at({b, c, h}).f = visible ? static_cast<A>(std::log(static_cast<double>(total))) + maximum : -HUGE_VAL;
+    } else {
+      result[valueDepth].f = maximum;
+      result[valueDepth + 1].f = total;
+    }
   }
 
   const AttentionInputs &in;
-  const Array &out, &lse;
-  int64_t rows, heads, depth, keys, group;
+  const Array &out, *lse;
+  int64_t first, rows, heads, depth, keys, group;
   std::vector<A> scores;
 };
 
@@ -90,6 +99,52 @@ std::pair<Array, Array> ingot::interpreter::attend(Mode mode, const AttentionInp
   llvm::ArrayRef<int64_t> q = in.query.shape();
   Array out = Array::uninitialized(in.query.element(), {q[0], q[1], q[2], in.value.shape()[3]});
   Array lse = Array::uninitialized(Element::f32, {q[0], q[1], q[2]});
-  withAccumulator(mode, in.query.element(), [&](auto zero) { Attention<decltype(zero)>(in, out, lse).run(); });
+  withAccumulator(mode, in.query.element(), [&](auto zero) { Attention<decltype(zero)>(in, out, &lse, 0).run(); });
   return {out, lse};
+}
+
+static Element partElement(Element element) { return element == Element::f64 ? element : Element::f32; }
+
+Array ingot::interpreter::attendToPart(Mode mode, const AttentionInputs &in, int64_t first) {
+  llvm::ArrayRef<int64_t> q = in.query.shape();
+  Array out = Array::uninitialized(partElement(in.query.element()), {q[0], q[1], q[2], 1, in.value.shape()[3] + 2});
+  withAccumulator(mode, in.query.element(),
+                  [&](auto zero) { Attention<decltype(zero)>(in, out, nullptr, first).run(); });
+  return out;
+}
+
+/// One row's parts [n, depth + 2] into `out` [depth].
+template <typename A> static void combineRow(const Array &parts, llvm::ArrayRef<int64_t> row, const Array &out) {
+  int64_t count = parts.shape()[3], depth = parts.shape()[4] - 2;
+  auto part = [&](int64_t i, int64_t column) {
+    return static_cast<A>(parts.at({row[0], row[1], row[2], i, column}).f);
+  };
+  constexpr A kNone = -std::numeric_limits<A>::infinity();
+  A largest = kNone;
+  for (int64_t i = 0; i < count; ++i)
+    if (A maximum = part(i, depth); std::isnan(maximum) || maximum > largest)
+      largest = maximum;
+  auto sumOf = [&](int64_t column) {
+    A sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      if (A maximum = part(i, depth); maximum == largest || maximum != kNone)
+        sum += (maximum == largest ? 1 : static_cast<A>(std::exp(static_cast<double>(maximum - largest)))) *
+               part(i, column);
+    return sum;
+  };
+  A total = sumOf(depth + 1);
+  for (int64_t d = 0; d < depth; ++d)
+    out.at({row[0], row[1], row[2], d}).f = total == 0 ? 0 : sumOf(d) / total;
+}
+
+Array ingot::interpreter::combineAttention(Mode mode, const Array &parts, Element result) {
+  llvm::ArrayRef<int64_t> shape = parts.shape();
+  Array out = Array::uninitialized(result, {shape[0], shape[1], shape[2], shape[4] - 2});
+  withAccumulator(mode, parts.element(), [&](auto zero) {
+    for (int64_t b = 0; b < shape[0]; ++b)
+      for (int64_t c = 0; c < shape[1]; ++c)
+        for (int64_t h = 0; h < shape[2]; ++h)
+          combineRow<decltype(zero)>(parts, {b, c, h}, out);
+  });
+  return out;
 }

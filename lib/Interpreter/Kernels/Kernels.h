@@ -31,6 +31,7 @@ struct AttentionInputs {
   std::optional<Array> start, count, bias;
   bool causal = false;
   double scale = 1.0;
+  std::optional<int64_t> row = {}; // as in `tile.attention`
 };
 /// As `tile.partial_attention`: the keys at hand are those from position `first` on.
 Array attendToPart(Mode mode, const AttentionInputs &inputs, int64_t first);

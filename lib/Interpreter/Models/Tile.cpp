@@ -114,6 +114,8 @@ LogicalResult attentionTile(tile::AttentionOp op, Frame &frame) {
                          optionalArray(op.getBias(), frame),
                          op.getCausal(),
                          op.getScale().convertToDouble()};
+  if (op.getRow())
+    inputs.row = frame.integer(op.getRow());
   return finishTile(op, frame, attend(frame.getMode(), inputs).first);
 }
 

@@ -80,6 +80,19 @@ Value cpu::emitExp(Emitter &builder, Value x) {
   return scaleByPowerOf2(m, y, n.integer);
 }
 
+Value cpu::emitExpOfNonPositive(Emitter &builder, Value x) {
+  ValueMath m(builder, x);
+  // From ln(2^-126) on one power of 2 is enough.
+  Value least = m.f32(-87.336544), isTiny = m.compare(F::OLT, x, least);
+  Value clamped = m.select(isTiny, least, x);
+  Value shifted = m.fma(clamped, m.f32(1.44269504088896341), m.f32(kRound32));
+  Value r = reduceByLn2(m, clamped, m.sub(shifted, m.f32(kRound32)));
+  Value y = m.add(m.fma(m.mul(r, r), m.polynomial<float>(r, kExp), r), m.f32(1.0));
+  // The integer's low bits go straight into the exponent; the bits above them are shifted out.
+  Value power = m.asF32(m.addi(m.shl(m.bits32(shifted), m.i32(23)), m.i32(127 << 23)));
+  return m.select(isTiny, m.f32(0.0), m.mul(y, power));
+}
+
 Value cpu::emitExp2(Emitter &builder, Value x) {
   ValueMath m(builder, x);
   x = clamp(m, x, m.f32(-150.0), m.f32(128.0));

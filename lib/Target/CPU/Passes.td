@@ -139,21 +139,27 @@ def LowerRope : CpuLowering<"ingot-cpu-lower-rope"> {
 }
 
 def LowerAttention : CpuLowering<"ingot-cpu-lower-attention"> {
-  let summary = "lower `tile.attention` to one walk over the visible keys";
+  let summary = "lower `tile.attention`, `tile.partial_attention` and `tile.combine_attention` to walks over the keys";
   let description = [{
-    For each row and head, keys are taken in blocks of four vectors: scores of the block on the stack, a running maximum,
-    and a sum and an output that are rescaled when the maximum grows. Keys beyond the visible ones are not read. Rows that
-    are not counted, or see no key, become zeros.
+    Keys are taken in blocks with a running maximum; sum and output are rescaled when it grows. Keys beyond the visible
+    ones are not read. Rows that are not counted, or see no key, become zeros.
+
+    With at least as many rows (over all heads of a kv head) as a vector has lanes, rows lie across the lanes: queries
+    are transposed once, then scores and output are products of broadcast elements of keys and values with vectors of
+    rows, and nothing is ever summed across lanes. 16-bit keys and values are widened once per block. With fewer rows,
+    keys lie across the lanes of the scores, and a block of keys serves one row after the other.
 
     ```mlir
     tile.attention causal scale 0.35 ins(%q, %k, %v : ...) start(%s : memref<1xi32>) count(%n : memref<1xi32>)
-        outs(%o : memref<1x1x2x8xf32>)
-    // becomes
-    %scores = memref.alloca() : memref<64xf32>
-    scf.for %first = 0 to %visible step 64 iter_args(%max, %sum, %out) {
-      scf.for %j = 0 to min(%visible - %first, 64) { memref.store %score, %scores[%j] }
-      ... math.exp ...
-      scf.for %j ... { %out + %scores[%j] * vector.load %values[...] }
+        outs(%o : memref<1x64x1x8xf32>)
+    // becomes, with 16 lanes
+    scf.for %rows = 0 to 2 step 1 {
+      ... memref.store %row_of_q, %queries[d, m] ...
+      scf.for %first = 0 to %visible step 64 iter_args(%max0, %max1, %sum0, %sum1) {
+        scf.for %j ... { scf.for %d ... { %score + broadcast %k[%j, %d] * vector.load %queries[%d, m] } }
+        ... exp ...
+        scf.for %column ... { scf.for %j ... { %out + broadcast %v[%j, %column] * vector.load %scores[%j, m] } }
+      }
     }
     ```
   }];
@@ -178,7 +184,7 @@ def LowerSample : CpuLowering<"ingot-cpu-lower-sample"> {
   let description = [{
     Weights are made in their destination. The k largest, and the largest that sum to top_p, are found without sorting:
     the weight at which they end is built bit by bit, from the highest of a positive float32 down, with a walk over the
-    row for each bit, and among tokens of that weight the last one likewise. The token is then found by blocks of 512
+    row for each bit, and among tokens of that weight the last one likewise. The token is then found by blocks of 128
     weights, whose sums are float64. Sums follow a fixed tree, so they depend on the vocabulary's size alone.
 
     ```mlir
@@ -186,7 +192,7 @@ def LowerSample : CpuLowering<"ingot-cpu-lower-sample"> {
     // becomes
     ... ten rounds of arith.muli and arith.xori ...
     %sum = ... halves of vectors of float64 added down to a scalar ...
-    %token = scf.if %passes_in_this_block { scf.for %i = 0 to 512 { ... } } else { -1 }
+    %token = scf.if %passes_in_this_block { scf.for %i = 0 to 128 { ... } } else { -1 }
     memref.store %token, %next[%c0]
     ```
 

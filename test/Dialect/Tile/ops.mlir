@@ -25,8 +25,10 @@ func.func @tensors(%x: tensor<2x8xf32>, %w: tensor<8x4xf32>, %b: tensor<4xf32>, 
 
 // On memrefs it writes it.
 // CHECK-LABEL: func @memrefs
+// CHECK-SAME: %[[I:[a-z0-9]*]]: index
 func.func @memrefs(%x: memref<1x1x2x8xf32>, %t: memref<16x4xf32>, %p: memref<1x1xi32>, %s: memref<1xi32>, %k: memref<1x1x16x8xf32>,
-    %e: memref<4x8x16xf32>, %g: memref<1x1x8xf32>, %page: memref<1x2x1x2x16x8xf32>, %r: memref<1x1x8xf32>) {
+    %e: memref<4x8x16xf32>, %g: memref<1x1x8xf32>, %page: memref<1x2x1x2x16x8xf32>, %r: memref<1x1x8xf32>, %i: index,
+    %parts: memref<1x1x2x1x10xf32>) {
   // CHECK: tile.positions ins(%{{.*}} : memref<1xi32>) outs(%{{.*}} : memref<1x1xi32>)
   tile.positions ins(%s : memref<1xi32>) outs(%p : memref<1x1xi32>)
   // CHECK: tile.rope interleaved ins(
@@ -34,6 +36,14 @@ func.func @memrefs(%x: memref<1x1x2x8xf32>, %t: memref<16x4xf32>, %p: memref<1x1
   // CHECK: tile.attention causal scale 5.000000e-01 ins({{.*}}) start({{.*}}) count({{.*}}) outs(
   tile.attention causal scale 0.5 ins(%x, %k, %k : memref<1x1x2x8xf32>, memref<1x1x16x8xf32>, memref<1x1x16x8xf32>)
       start(%s : memref<1xi32>) count(%s : memref<1xi32>) outs(%x : memref<1x1x2x8xf32>)
+  // CHECK: tile.attention causal scale {{.*}} ins({{.*}}) row %[[I]] outs(
+  tile.attention causal scale 0.5 ins(%x, %k, %k : memref<1x1x2x8xf32>, memref<1x1x16x8xf32>, memref<1x1x16x8xf32>)
+      row %i outs(%x : memref<1x1x2x8xf32>)
+  // CHECK: tile.partial_attention causal scale {{.*}} ins({{.*}}) first %[[I]] start({{.*}}) count({{.*}}) outs(
+  tile.partial_attention causal scale 0.5 ins(%x, %k, %k : memref<1x1x2x8xf32>, memref<1x1x16x8xf32>, memref<1x1x16x8xf32>)
+      first %i start(%s : memref<1xi32>) count(%s : memref<1xi32>) outs(%parts : memref<1x1x2x1x10xf32>)
+  // CHECK: tile.combine_attention ins(
+  tile.combine_attention ins(%parts : memref<1x1x2x1x10xf32>) outs(%x : memref<1x1x2x8xf32>)
   // CHECK: tile.gather panels ins(
   tile.gather panels ins(%e, %p : memref<4x8x16xf32>, memref<1x1xi32>) outs(%g : memref<1x1x8xf32>)
   // CHECK: tile.scatter ins({{.*}}) start({{.*}}) count({{.*}}) outs(

@@ -149,6 +149,33 @@ func.func @attention(%x: memref<1x1x2x8xf32>, %k: memref<1x1x16x8xf32>, %s: memr
 
 // -----
 
+func.func @partial_attention(%i: index, %x: memref<1x1x2x8xf32>, %k: memref<1x1x16x8xf32>, %s: memref<1xi32>) {
+  // expected-error @+1 {{expects a destination of shape [1, 1, 2, 1, 10], but got 'memref<1x1x2x8xf32>'}}
+  tile.partial_attention scale 0.5 ins(%x, %k, %k : memref<1x1x2x8xf32>, memref<1x1x16x8xf32>, memref<1x1x16x8xf32>)
+      first %i start(%s : memref<1xi32>) count(%s : memref<1xi32>) outs(%x : memref<1x1x2x8xf32>)
+  return
+}
+
+// -----
+
+func.func @partial_attention_element(%i: index, %x: memref<1x1x2x8xbf16>, %k: memref<1x1x16x8xbf16>, %s: memref<1xi32>,
+    %o: memref<1x1x2x1x10xbf16>) {
+  // expected-error @+1 {{expects parts of 'f32', but got 'memref<1x1x2x1x10xbf16>'}}
+  tile.partial_attention scale 0.5 ins(%x, %k, %k : memref<1x1x2x8xbf16>, memref<1x1x16x8xbf16>, memref<1x1x16x8xbf16>)
+      first %i start(%s : memref<1xi32>) count(%s : memref<1xi32>) outs(%o : memref<1x1x2x1x10xbf16>)
+  return
+}
+
+// -----
+
+func.func @combine_attention(%p: memref<1x1x2x3x8xf32>, %o: memref<1x1x2x8xf32>) {
+  // expected-error @+1 {{expects parts of shape [1, 1, 2, 3, 10], but got 'memref<1x1x2x3x8xf32>'}}
+  tile.combine_attention ins(%p : memref<1x1x2x3x8xf32>) outs(%o : memref<1x1x2x8xf32>)
+  return
+}
+
+// -----
+
 func.func @gather(%t: memref<4x8x16xf32>, %i: memref<1xi32>, %y: memref<1x16xf32>) {
   // expected-error @+1 {{expects a destination of shape [1, 8], but got 'memref<1x16xf32>'}}
   tile.gather panels ins(%t, %i : memref<4x8x16xf32>, memref<1xi32>) outs(%y : memref<1x16xf32>)

@@ -205,6 +205,51 @@ TEST_F(TileTest, AttentionRopePositionsOnViews) {
             expected.slice({0, 0, 2, 0}, {2, 3, 2, 8}, {1, 1, 1, 1}).floats());
 }
 
+TEST_F(TileTest, AttentionInParts) {
+  // Two parts of a cache of 6 positions, and their combination, against the whole; then the parts themselves.
+  auto q = irregular(2 * 2 * 4, 1), k = irregular(6 * 4, 2), v = irregular(6 * 4, 3);
+  auto program = [](const std::string &start) {
+    return R"(
+    func.func @main(%q: tensor<1x2x2x4xf32>, %k: tensor<1x1x6x4xf32>, %v: tensor<1x1x6x4xf32>)
+        -> (tensor<1x2x2x4xf32>, tensor<1x2x2x4xf32>, tensor<1x2x2x2x6xf32>) {
+      %start = arith.constant dense<)" +
+           start + R"(> : tensor<1xi32>
+      %count = arith.constant dense<2> : tensor<1xi32>
+      %c0 = arith.constant 0 : index
+      %c3 = arith.constant 3 : index
+      %e = tensor.empty() : tensor<1x2x2x1x6xf32>
+      %k0 = tensor.extract_slice %k[0, 0, 0, 0] [1, 1, 3, 4] [1, 1, 1, 1] : tensor<1x1x6x4xf32> to tensor<1x1x3x4xf32>
+      %k1 = tensor.extract_slice %k[0, 0, 3, 0] [1, 1, 3, 4] [1, 1, 1, 1] : tensor<1x1x6x4xf32> to tensor<1x1x3x4xf32>
+      %v0 = tensor.extract_slice %v[0, 0, 0, 0] [1, 1, 3, 4] [1, 1, 1, 1] : tensor<1x1x6x4xf32> to tensor<1x1x3x4xf32>
+      %v1 = tensor.extract_slice %v[0, 0, 3, 0] [1, 1, 3, 4] [1, 1, 1, 1] : tensor<1x1x6x4xf32> to tensor<1x1x3x4xf32>
+      %p0 = tile.partial_attention causal scale 0.5 ins(%q, %k0, %v0 : tensor<1x2x2x4xf32>, tensor<1x1x3x4xf32>,
+          tensor<1x1x3x4xf32>) first %c0 start(%start : tensor<1xi32>) count(%count : tensor<1xi32>)
+          outs(%e : tensor<1x2x2x1x6xf32>) -> tensor<1x2x2x1x6xf32>
+      %p1 = tile.partial_attention causal scale 0.5 ins(%q, %k1, %v1 : tensor<1x2x2x4xf32>, tensor<1x1x3x4xf32>,
+          tensor<1x1x3x4xf32>) first %c3 start(%start : tensor<1xi32>) count(%count : tensor<1xi32>)
+          outs(%e : tensor<1x2x2x1x6xf32>) -> tensor<1x2x2x1x6xf32>
+      %parts = tensor.concat dim(3) %p0, %p1 : (tensor<1x2x2x1x6xf32>, tensor<1x2x2x1x6xf32>) -> tensor<1x2x2x2x6xf32>
+      %o = tensor.empty() : tensor<1x2x2x4xf32>
+      %y = tile.combine_attention ins(%parts : tensor<1x2x2x2x6xf32>) outs(%o : tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32>
+      %whole = ingot.attention %q, %k, %v start %start count %count causal scale 0.5 : (tensor<1x2x2x4xf32>,
+          tensor<1x1x6x4xf32>, tensor<1x1x6x4xf32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1x2x2x4xf32>
+      return %y, %whole, %parts : tensor<1x2x2x4xf32>, tensor<1x2x2x4xf32>, tensor<1x2x2x2x6xf32>
+    })";
+  };
+  Arrays inputs =
+      named({{"arg0", floats({1, 2, 2, 4}, q)}, {"arg1", floats({1, 1, 6, 4}, k)}, {"arg2", floats({1, 1, 6, 4}, v)}});
+  for (const char *start : {"0", "1", "2", "4"}) {
+    Arrays out = run(program(start).c_str(), inputs);
+    V parts = out["result0"].floats(), whole = out["result1"].floats();
+    for (size_t i = 0; i < parts.size(); ++i)
+      EXPECT_NEAR(parts[i], whole[i], 1e-15) << start << " " << i;
+  }
+  // At position 1 the second part has nothing to do for either row.
+  V parts = run(program("1").c_str(), inputs)["result2"].floats();
+  for (size_t row = 0; row < 4; ++row)
+    EXPECT_EQ(V(parts.begin() + row * 12 + 6, parts.begin() + row * 12 + 12), (V{0, 0, 0, 0, -INFINITY, 0})) << row;
+}
+
 TEST_F(TileTest, GatherFromPanels) {
   // Rows 0..5 of a 6x2 table, row r = (10 r, 10 r + 1), stored in panels of 3 rows: [2, 2, 3].
   V stored;
