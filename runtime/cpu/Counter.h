@@ -8,7 +8,7 @@ namespace ingot::runtime {
 
 /// How long a waiting thread burns its core before it sleeps.
 struct WaitPolicy {
-  uint32_t spins = 4000;     // pauses of the core, some 50 microseconds in all; 0 when cores are shared
+  uint32_t spins = 10000;    // pauses of the core, some 150 microseconds in all; 0 when cores are shared
   uint64_t *slept = nullptr; // gets the nanoseconds that the thread has slept added; null: nobody wants to know
 };
 

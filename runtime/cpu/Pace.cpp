@@ -45,21 +45,27 @@ void PaceControl::startTrials() {
     ++current;
 }
 
+/// Whether the mean step of `a` took less than `numerator / denominator` of that of `b`.
+bool PaceControl::isFaster(const Trial &a, const Trial &b, uint64_t numerator, uint64_t denominator) {
+  return static_cast<__uint128_t>(a.nanoseconds) * b.steps * denominator <
+         static_cast<__uint128_t>(b.nanoseconds) * a.steps * numerator;
+}
+
 void PaceControl::endTrials() {
   size_t best = kPaces;
-  // Means of steps, compared without division.
-  auto isFaster = [&](const Trial &a, const Trial &b) {
-    return static_cast<__uint128_t>(a.nanoseconds) * b.steps < static_cast<__uint128_t>(b.nanoseconds) * a.steps;
-  };
   for (size_t i = 0; i < kPaces; ++i)
-    if (available[i] && (best == kPaces || isFaster(trials[i], trials[best])))
+    if (available[i] && (best == kPaces || isFaster(trials[i], trials[best], 1, 1)))
       best = i;
-  hold = best == settled ? std::clamp(2 * hold, kShortestHold, kLongestHold) : kShortestHold;
-  // Long steps make long trials: they may not cost more than a tenth of the time.
+  // A neighbour that comes and goes can spoil the trial of any pace; one that stays makes spinning many times slower.
+  size_t spin = static_cast<size_t>(Pace::Spin);
+  if (available[spin] && !isFaster(trials[best], trials[spin], 2, 3))
+    best = spin;
   uint64_t total = 0;
   for (const Trial &trial : trials)
     total += trial.nanoseconds;
-  hold = std::max(hold, 10 * total);
+  // Long steps make long trials, which may not cost more than a fifth of the time, later far less.
+  hold = best == settled ? std::min(2 * hold, kLongestHold) : kShortestHold;
+  hold = std::max({hold, kShortestHold, 4 * total});
   trying = false;
   held = 0;
   current = settled = best;

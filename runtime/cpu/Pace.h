@@ -19,9 +19,9 @@ enum class Pace : uint8_t {
 inline constexpr size_t kPaces = 3;
 
 /// Chooses the pace of each step. As long as nobody sleeps in a step, which is the rule on idle cores, it stays with
-/// Spin and costs one comparison; otherwise it tries all paces for some milliseconds each, keeps the fastest, and looks
-/// again after a time that doubles as long as the answer stays the same. Times are those of steps: between them nothing
-/// runs.
+/// Spin and costs one comparison; otherwise it tries all paces for some milliseconds each, keeps the fastest (Spin,
+/// unless another is faster by half), and looks again after a time that doubles as long as the answer stays the same.
+/// Times are those of steps: between them nothing runs.
 class PaceControl {
 public:
   /// Without `maySpin` (more workers than cores) or `mayRunAlone` those paces are left out.
@@ -41,6 +41,7 @@ private:
   struct Trial {
     uint64_t nanoseconds = 0, steps = 0;
   };
+  static bool isFaster(const Trial &a, const Trial &b, uint64_t numerator, uint64_t denominator);
   void startTrials();
   void endTrials();
 

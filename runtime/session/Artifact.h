@@ -4,15 +4,17 @@
 #include "runtime/cpu/CodeLibrary.h"
 #include "runtime/formats/File.h"
 #include "runtime/formats/Manifest.h"
-#include "runtime/tokenizer/Tokenizer.h"
 #include "runtime/formats/Zip.h"
+#include "runtime/program/Costs.h"
 #include "runtime/program/Program.h"
 #include "runtime/support/Status.h"
+#include "runtime/tokenizer/Tokenizer.h"
 
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +36,7 @@ struct PrepareOptions {
   std::string isa; // restricts the choice of code; empty: the best for this CPU
   uint32_t workers = 1;
   bool eager = false;
+  std::optional<program::CostModel> costs; // schedules anew, with these; without: only for another number of workers
 };
 
 /// Immutable once open, and shared by sessions of several threads.
@@ -50,6 +53,9 @@ public:
   const Tokenizer *tokenizer() const { return words.get(); }
   /// Stored bytes of a parameter, by its index in the manifest.
   std::span<const std::byte> paramBytes(size_t index) const { return params[index]; }
+  /// Why parameters that are kept beside the artifact are not there. Everything but running works without them, and
+  /// running with parameters from elsewhere; `paramBytes` is empty then.
+  const Status &paramsStatus() const { return missingParams; }
   /// Index of a parameter in the manifest, or -1.
   int64_t paramIndex(std::string_view name) const;
 
@@ -81,6 +87,7 @@ private:
   Manifest parsed;
   std::unique_ptr<Tokenizer> words;
   std::vector<std::span<const std::byte>> params;
+  Status missingParams;
   std::map<std::string_view, size_t> paramIndices;
   int64_t positions = 0, sequences = 0;
   uint64_t tokenBytes = 0;

@@ -121,8 +121,8 @@ Artifact::makePrepared(const ManifestEntry &entry, const PrepareOptions &options
   INGOT_RETURN_IF_ERROR(checkAgainstManifest(entry, program));
   if (options.eager)
     program = makeEager(program, options.workers);
-  else if (program.schedule.workers() != options.workers)
-    program.schedule = schedule(program, options.workers);
+  else if (options.costs || program.schedule.workers() != options.workers)
+    program.schedule = schedule(program, options.workers, options.costs.value_or(CostModel()));
   INGOT_RETURN_IF_ERROR(verify(program).status());
   // The bodies were compiled for just this program; with other arguments they could touch anything.
   for (const auto &[isa, member] : entry.program)
@@ -151,7 +151,8 @@ Result<std::shared_ptr<const PreparedEntry>> Artifact::prepare(const ManifestEnt
   if (!target)
     return target.status();
   std::lock_guard<std::mutex> lock(mutex);
-  auto &slot = prepared[{entry.name, (*target)->isa, options.workers, options.eager}];
+  std::shared_ptr<const PreparedEntry> unshared; // costs are rare: no key for them
+  auto &slot = options.costs ? unshared : prepared[{entry.name, (*target)->isa, options.workers, options.eager}];
   if (!slot) {
     Result<std::shared_ptr<const PreparedEntry>> made = makePrepared(entry, options, **target);
     if (!made)

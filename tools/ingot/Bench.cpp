@@ -1,13 +1,17 @@
 // ingot bench: how long steps of an artifact's entries take on this machine.
 #include "Command.h"
 #include "Support.h"
+#include "TargetDescription.h"
 #include "TimedEntry.h"
 
+#include "runtime/cpu/Calibrate.h"
+#include "runtime/cpu/Isa.h"
 #include "runtime/formats/Json.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <vector>
 
 namespace ingot::tool {
@@ -17,11 +21,11 @@ using runtime::Session;
 
 namespace {
 
-struct Options : RunOptions {
-  std::string entry;
-  uint64_t rounds = 9, position = kDefaultPosition;
+struct Options : TimingOptions {
+  std::string output;
+  uint64_t rounds = 9;
   double seconds = 0.1;
-  bool json = false;
+  bool json = false, calibrate = false;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -118,24 +122,54 @@ Status benchArtifact(const Options &options) {
   return finishOutput();
 }
 
+std::string deviceName() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
+  return runtime::describeCpu();
+}
+
+Status calibrateMachine(const Options &options) {
+  Result<std::shared_ptr<runtime::CpuTarget>> target = runtime::CpuTarget::create(
+      options.target, options.workers, options.affinity.empty() ? nullptr : options.affinity.c_str());
+  if (!target)
+    return target.status();
+  Result<program::CostModel> costs = runtime::calibrate(*(*target)->executor);
+  if (!costs)
+    return costs.status();
+  std::string text = printTargetDescription(*costs, (*target)->executor->workers(), deviceName());
+  if (!options.output.empty())
+    return writeFile(options.output, text);
+  print(text);
+  return finishOutput();
+}
+
 } // namespace
 
 int benchMain(int argc, char **argv) {
   CLI::App app("Times the steps of an artifact's entries on this machine", "ingot bench");
   Options options;
   options.addTo(app);
-  app.add_option("--entry", options.entry, "Time this entry only")->type_name("NAME");
+  app.get_option("artifact")->required(false);
+  options.addTimingTo(app);
   app.add_option("--rounds", options.rounds, "Take the median of N rounds [9]")
       ->check(CLI::Range(1u, 10000u))
       ->type_name("N");
   app.add_option("--seconds", options.seconds, "Length of a round [0.1]")
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("S");
-  app.add_option("--position", options.position, "Positions that the sequence has behind it [64]")->type_name("N");
   app.add_flag("--json", options.json, "Print JSON");
+  app.add_flag("--calibrate", options.calibrate, "Measure this machine instead, for --target-description");
+  app.add_option("-o,--output", options.output, "Where to write what --calibrate finds [standard output]")
+      ->type_name("FILE.json");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  Status status = benchArtifact(options);
+  if (options.calibrate != options.artifact.empty() || (!options.output.empty() && !options.calibrate)) {
+    std::fprintf(stderr, "ingot bench: expects an artifact, or --calibrate with or without -o\n");
+    return 2;
+  }
+  Status status = options.calibrate ? calibrateMachine(options) : benchArtifact(options);
   return status.ok() ? 0 : fail(status);
 }
 

@@ -1,9 +1,13 @@
 #include "TimedEntry.h"
 
+#include "TargetDescription.h"
+
 #include "runtime/formats/DTypes.h"
+#include "runtime/formats/File.h"
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace ingot::tool {
 
@@ -38,7 +42,30 @@ void fillTokens(const ManifestEntry &entry, const ManifestTensor &tensor, std::b
 
 } // namespace
 
-Result<std::unique_ptr<Session>> startSession(const RunOptions &options) {
+Status writeFile(const std::string &path, const std::string &text) {
+  Result<AtomicFile> file = AtomicFile::create(path);
+  if (!file)
+    return file.status();
+  INGOT_RETURN_IF_ERROR(file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))));
+  return file->commit();
+}
+
+void TimingOptions::addTimingTo(CLI::App &app) {
+  app.add_option("--entry", entry, "The entry")->type_name("NAME");
+  app.add_option("--position", position, "Positions that the sequence has behind it [64]")->type_name("N");
+  app.add_option("--target-description", description,
+                 "Schedule for this machine, as `ingot bench --calibrate` describes it")
+      ->type_name("FILE.json");
+}
+
+Result<std::optional<program::CostModel>> TimingOptions::costs() const {
+  if (description.empty())
+    return std::optional<program::CostModel>();
+  Result<program::CostModel> read = readTargetDescription(description);
+  return read ? Result<std::optional<program::CostModel>>(std::optional(*read)) : read.status();
+}
+
+Result<std::unique_ptr<Session>> startSession(const TimingOptions &options) {
   if (options.ranks != 1)
     return Status::unsupported("running on several ranks is not supported yet");
   if (options.launch != "" && options.launch != "megakernel" && options.launch != "eager")
@@ -52,6 +79,10 @@ Result<std::unique_ptr<Session>> startSession(const RunOptions &options) {
     return target.status();
   SessionOptions sessionOptions;
   sessionOptions.eager = options.launch == "eager";
+  Result<std::optional<program::CostModel>> costs = options.costs();
+  if (!costs)
+    return costs.status();
+  sessionOptions.costs = *costs;
   Result<std::unique_ptr<Session>> session = Session::create(*artifact, *target, sessionOptions);
   if (!session)
     return Status(session.status()).withContext("'" + options.artifact + "'");

@@ -7,15 +7,30 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ingot::tool {
 
-/// A session as the options say. The runtime's own, because the C interface does not let steps be watched.
-Result<std::unique_ptr<runtime::Session>> startSession(const RunOptions &options);
+/// Writes a file that appears complete or not at all.
+Status writeFile(const std::string &path, const std::string &text);
 
 /// Positions that a decoder is assumed to have behind it unless the user says otherwise.
 inline constexpr uint64_t kDefaultPosition = 64;
+
+/// Options of commands that time steps.
+struct TimingOptions : RunOptions {
+  std::string entry, description;
+  uint64_t position = kDefaultPosition;
+
+  /// Adds them, without those of RunOptions.
+  void addTimingTo(CLI::App &app);
+  /// What the target description says; nothing without one.
+  Result<std::optional<program::CostModel>> costs() const;
+};
+
+/// A session as the options say. The runtime's own, because the C interface does not let steps be watched.
+Result<std::unique_ptr<runtime::Session>> startSession(const TimingOptions &options);
 
 /// Fills the inputs of `entry`: tokens are seeded and differ, every sequence is at `position` (or as far as the cache
 /// allows) with as many new tokens as fit, everything else is 0, or the nearest that its range allows.

@@ -4,11 +4,8 @@
 #include "TimedEntry.h"
 #include "Timeline.h"
 
-#include "runtime/formats/File.h"
-
 #include <chrono>
 #include <cstdio>
-#include <span>
 
 namespace ingot::tool {
 
@@ -16,9 +13,9 @@ using runtime::Session;
 
 namespace {
 
-struct Options : RunOptions {
-  std::string entry, output, svg;
-  uint64_t steps = 4, position = kDefaultPosition;
+struct Options : TimingOptions {
+  std::string output, svg;
+  uint64_t steps = 4;
 };
 
 /// Steps before the first recorded one: code and weights come into memory, workers wake up.
@@ -27,14 +24,6 @@ constexpr uint64_t kWarmUp = 3;
 uint64_t now() {
   auto time = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
-}
-
-Status writeFile(const std::string &path, const std::string &text) {
-  Result<runtime::AtomicFile> file = runtime::AtomicFile::create(path);
-  if (!file)
-    return file.status();
-  INGOT_RETURN_IF_ERROR(file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))));
-  return file->commit();
 }
 
 Result<std::vector<RecordedStep>> record(Session &session, Session::Entry &entry, uint64_t count) {
@@ -70,7 +59,10 @@ Status trace(const Options &options) {
   timeline.launch = options.launch.empty() ? "megakernel" : options.launch;
   timeline.program = (*entry)->prepared->program.get();
   timeline.steps = std::move(*steps);
-  timeline.planned = program::predict(*timeline.program);
+  Result<std::optional<program::CostModel>> costs = options.costs();
+  if (!costs)
+    return costs.status();
+  timeline.planned = program::predict(*timeline.program, costs->value_or(program::CostModel()));
   INGOT_RETURN_IF_ERROR(writeFile(options.output, printTrace(timeline)));
   if (!options.svg.empty())
     INGOT_RETURN_IF_ERROR(writeFile(options.svg, printPicture(timeline)));
@@ -88,9 +80,8 @@ int traceMain(int argc, char **argv) {
       ->required()
       ->type_name("FILE.json");
   app.add_option("--svg", options.svg, "Also draw the median step")->type_name("FILE.svg");
-  app.add_option("--entry", options.entry, "The entry [the only one, or decode]")->type_name("NAME");
+  options.addTimingTo(app);
   app.add_option("--steps", options.steps, "Record N steps [4]")->check(CLI::Range(1u, 1000u))->type_name("N");
-  app.add_option("--position", options.position, "Positions that the sequence has behind it [64]")->type_name("N");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
   Status status = trace(options);
