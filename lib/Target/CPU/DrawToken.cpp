@@ -1,6 +1,8 @@
 // Emits `tile.draw`: a random number and the token that it falls on.
 #include "lib/Target/CPU/Sampling.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 using namespace ingot;
 using namespace ingot::cpu;
@@ -36,21 +38,20 @@ public:
   LogicalResult run();
 
 private:
-  static constexpr int64_t kBlock = 512;
-  struct Place {
-    Value sum, token; // float64 of the blocks before, int32 or -1
-  };
+  static constexpr int64_t kBlock = 128;
   Value f64(double value) { return floatConstant(e, e.getF64Type(), value); }
+  int64_t numBlocks() const { return llvm::divideCeil(w->extent, kBlock); }
   Value blockSum(Value first, int64_t extent);
   Value total();
-  Place lookInBlock(Value first, int64_t extent, Place before, Value threshold);
-  Value findInBlock(Value first, int64_t extent, Value sum, Value threshold);
+  Value findBlock(Value threshold);
+  Value findInBlock(Value block, Value sum, Value threshold);
   void row(Value slot);
 
   Emitter &e;
   tile::DrawOp op;
   int64_t lanes;
   FlatView start, count, seed, out;
+  Value sums; // of the blocks, float64
   std::optional<Weights> w;
 };
 
@@ -63,49 +64,60 @@ Value DrawLowering::blockSum(Value first, int64_t extent) {
   return emitFold(e, {extent, w->width() == 1 ? 1 : 2 * lanes, element, addf});
 }
 
-/// The sum of all weights in the order in which `lookInBlock` takes them.
+/// The sum of all weights, block after block.
 Value DrawLowering::total() {
-  int64_t whole = w->extent / kBlock * kBlock;
+  int64_t whole = w->extent / kBlock, rest = w->extent % kBlock;
+  auto add = [&](Value sum, Value block, int64_t extent) -> Value {
+    Value next = blockSum(addScaled(e, indexConstant(e, 0), block, kBlock), extent);
+    storeElements(e, next, sums, block);
+    return arith::AddFOp::create(e, sum, next);
+  };
   Value sum = f64(0);
   if (whole > 0)
-    sum = emitLoop(e, indexConstant(e, whole), kBlock, sum, [&](Value iv, ValueRange carried) -> SmallVector<Value> {
-      return {arith::AddFOp::create(e, carried[0], blockSum(iv, kBlock))};
+    sum = emitLoop(e, indexConstant(e, whole), 1, sum, [&](Value iv, ValueRange carried) -> SmallVector<Value> {
+      return {add(carried[0], iv, kBlock)};
     })[0];
-  if (whole < w->extent)
-    sum = arith::AddFOp::create(e, sum, blockSum(indexConstant(e, whole), w->extent - whole));
-  return sum;
+  return rest > 0 ? add(sum, indexConstant(e, whole), rest) : sum;
 }
 
 /// The first token of a block at which `sum` plus the weights up to it exceeds the threshold. Where rounding hides it,
 /// the last one with a weight.
-Value DrawLowering::findInBlock(Value first, int64_t extent, Value sum, Value threshold) {
+Value DrawLowering::findInBlock(Value block, Value sum, Value threshold) {
   Value none = arith::ConstantOp::create(e, e.getI32IntegerAttr(-1));
-  auto found = emitLoop(
-      e, indexConstant(e, extent), 1, {sum, none, none}, [&](Value iv, ValueRange carried) -> SmallVector<Value> {
-        Value index = arith::AddIOp::create(e, first, iv), weight = w->load(index, 1);
-        Value next = arith::AddFOp::create(e, carried[0], convertFloat(e, weight, e.getF64Type()));
-        ValueMath m(e, none);
-        Value token = arith::IndexCastOp::create(e, e.getI32Type(), index);
-        Value hit = m.andi(m.compare(I::slt, carried[1], m.i32(0)), m.compare(F::OGT, next, threshold));
-        Value positive = m.compare(F::OGT, weight, w->f32(0));
-        return {next, m.select(hit, token, carried[1]), m.select(positive, token, carried[2])};
-      });
+  Value first = addScaled(e, indexConstant(e, 0), block, kBlock);
+  Value extent =
+      arith::MinSIOp::create(e, arith::SubIOp::create(e, indexConstant(e, w->extent), first), indexConstant(e, kBlock));
+  auto found = emitLoop(e, extent, 1, {sum, none, none}, [&](Value iv, ValueRange carried) -> SmallVector<Value> {
+    Value index = arith::AddIOp::create(e, first, iv), weight = w->load(index, 1);
+    Value next = arith::AddFOp::create(e, carried[0], convertFloat(e, weight, e.getF64Type()));
+    ValueMath m(e, none);
+    Value token = arith::IndexCastOp::create(e, e.getI32Type(), index);
+    Value hit = m.andi(m.compare(I::slt, carried[1], m.i32(0)), m.compare(F::OGT, next, threshold));
+    Value positive = m.compare(F::OGT, weight, w->f32(0));
+    return {next, m.select(hit, token, carried[1]), m.select(positive, token, carried[2])};
+  });
   ValueMath m(e, none);
   return m.select(m.compare(I::slt, found[1], m.i32(0)), found[2], found[1]);
 }
 
-DrawLowering::Place DrawLowering::lookInBlock(Value first, int64_t extent, Place before, Value threshold) {
-  ValueMath m(e, before.token);
-  Value sum = arith::AddFOp::create(e, before.sum, blockSum(first, extent));
-  Value here = m.andi(m.compare(I::slt, before.token, m.i32(0)), m.compare(F::OGT, sum, threshold));
-  auto branch = scf::IfOp::create(e, TypeRange(e.getI32Type()), here, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToEnd(branch.thenBlock());
-  Value token = findInBlock(first, extent, before.sum, threshold);
-  scf::YieldOp::create(e, token);
-  e.setInsertionPointToEnd(branch.elseBlock());
-  scf::YieldOp::create(e, before.token);
-  return {sum, branch.getResult(0)};
+/// The token in the first block with which the sum exceeds the threshold; -1 if none does.
+Value DrawLowering::findBlock(Value threshold) {
+  Value none = arith::ConstantOp::create(e, e.getI32IntegerAttr(-1));
+  auto ends = emitLoop(
+      e, indexConstant(e, numBlocks()), 1, {f64(0), none}, [&](Value block, ValueRange carried) -> SmallVector<Value> {
+        ValueMath m(e, none);
+        Value sum = arith::AddFOp::create(e, carried[0], loadElements(e, sums, block, 1));
+        Value here = m.andi(m.compare(I::slt, carried[1], m.i32(0)), m.compare(F::OGT, sum, threshold));
+        auto branch = scf::IfOp::create(e, TypeRange(e.getI32Type()), here, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(e);
+        e.setInsertionPointToEnd(branch.thenBlock());
+        Value token = findInBlock(block, carried[0], threshold);
+        scf::YieldOp::create(e, token);
+        e.setInsertionPointToEnd(branch.elseBlock());
+        scf::YieldOp::create(e, carried[1]);
+        return {sum, branch.getResult(0)};
+      });
+  return ends[1];
 }
 
 void DrawLowering::row(Value slot) {
@@ -121,19 +133,7 @@ void DrawLowering::row(Value slot) {
   Value sum = total(), below = arith::BitcastOp::create(
                            e, e.getF64Type(), m.subi(arith::BitcastOp::create(e, e.getI64Type(), sum), m.i64(1)));
   Value threshold = arith::MinimumFOp::create(e, arith::MulFOp::create(e, uniform, sum), below);
-  int64_t whole = w->extent / kBlock * kBlock;
-  Place place = {f64(0), arith::ConstantOp::create(e, e.getI32IntegerAttr(-1))};
-  if (whole > 0) {
-    auto ends = emitLoop(e, indexConstant(e, whole), kBlock, {place.sum, place.token},
-                         [&](Value iv, ValueRange carried) -> SmallVector<Value> {
-                           Place next = lookInBlock(iv, kBlock, {carried[0], carried[1]}, threshold);
-                           return {next.sum, next.token};
-                         });
-    place = {ends[0], ends[1]};
-  }
-  if (whole < w->extent)
-    place = lookInBlock(indexConstant(e, whole), w->extent - whole, place, threshold);
-  storeElements(e, place.token, out.memref, addScaled(e, indexConstant(e, 0), slot, out.strides.back()));
+  storeElements(e, findBlock(threshold), out.memref, addScaled(e, indexConstant(e, 0), slot, out.strides.back()));
 }
 
 LogicalResult DrawLowering::run() {
@@ -146,6 +146,13 @@ LogicalResult DrawLowering::run() {
   }
   start = views[1], count = views[2], seed = views[3], out = views[4];
   w.emplace(e, views[0], lanes);
+  {
+    // At the function's entry: an alloca in a loop would grow the stack. 64 bytes for a thousand weights.
+    OpBuilder::InsertionGuard guard(e);
+    Operation *scope = op->getParentWithTrait<OpTrait::AutomaticAllocationScope>();
+    e.setInsertionPointToStart(&scope->getRegion(0).front());
+    sums = memref::AllocaOp::create(e, MemRefType::get({numBlocks()}, e.getF64Type()), e.getI64IntegerAttr(64));
+  }
   emitLoops(e, out.shape, [&](ValueRange ivs) { row(ivs[0]); });
   return success();
 }

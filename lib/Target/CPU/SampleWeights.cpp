@@ -24,10 +24,6 @@ public:
 
 private:
   enum Parameter { Temperature, TopK, TopP, Presence, Frequency, Repetition };
-  /// Where a selection ends: weights larger than `weight` stay, and equal ones of tokens up to `last`.
-  struct Bound {
-    Value weight, last; // float32, int32
-  };
   Value perSlot(const FlatView &array, Value slot) {
     return loadElements(e, array.memref, addScaled(e, indexConstant(e, 0), slot, array.strides.back()), 1);
   }
@@ -41,7 +37,7 @@ private:
   void exponentiate(Value largest);
   void keepTop(bool countsTokens, Value target);
   Value measure(bool countsTokens, function_ref<Value(Value weights, Value index, int64_t width)> keeps);
-  Value searchWeight(bool countsTokens, Value target);
+  std::pair<Value, Value> searchWeight(bool countsTokens, Value target);
   Value searchToken(bool countsTokens, Value target, Value weight);
 
   Emitter &e;
@@ -127,20 +123,27 @@ Value WeightsLowering::measure(bool countsTokens, function_ref<Value(Value, Valu
 }
 
 /// The largest weight such that all from it on measure at least `target`, bit by bit: the bits of floats that are not
-/// negative are in the order of the floats.
-Value WeightsLowering::searchWeight(bool countsTokens, Value target) {
+/// negative are in the order of the floats. Also gives that measure, or -1 where it was never at least the target. Once
+/// it is the target itself, more bits would change nothing.
+std::pair<Value, Value> WeightsLowering::searchWeight(bool countsTokens, Value target) {
   constexpr int64_t kBits = 30; // of weights below 2
   Value zero = arith::ConstantOp::create(e, e.getI32IntegerAttr(0));
-  auto found = emitLoop(e, indexConstant(e, kBits), 1, zero, [&](Value iv, ValueRange carried) -> SmallVector<Value> {
-    ValueMath m(e, carried[0]);
+  auto step = [&](Value iv, Value bits, Value measured) -> SmallVector<Value> {
+    ValueMath m(e, bits);
     Value shift = m.subi(m.i32(kBits - 1), arith::IndexCastOp::create(e, e.getI32Type(), iv));
-    Value next = m.ori(carried[0], m.shl(m.i32(1), shift)), bound = m.asF32(next);
+    Value next = m.ori(bits, m.shl(m.i32(1), shift)), bound = m.asF32(next);
     Value kept = measure(countsTokens, [&](Value weight, Value, int64_t width) -> Value {
       return arith::CmpFOp::create(e, F::OGE, weight, splat(e, bound, width));
     });
-    return {m.select(arith::CmpFOp::create(e, F::OGE, kept, target), next, carried[0])};
+    Value enough = arith::CmpFOp::create(e, F::OGE, kept, target);
+    return {m.select(enough, next, bits), m.select(enough, kept, measured)};
+  };
+  auto found = emitLoop(e, indexConstant(e, kBits), 1, {zero, w->f32(-1)}, [&](Value iv, ValueRange carried) {
+    Value open = arith::CmpFOp::create(e, F::UNE, carried[1], target);
+    return emitChoice(
+        e, open, [&] { return step(iv, carried[0], carried[1]); }, [&] { return SmallVector<Value>(carried); });
   });
-  return arith::BitcastOp::create(e, e.getF32Type(), found[0]);
+  return {arith::BitcastOp::create(e, e.getF32Type(), found[0]), found[1]};
 }
 
 /// Of the tokens of weight `weight`, the first with which the larger ones and those before measure `target`.
@@ -164,10 +167,19 @@ Value WeightsLowering::searchToken(bool countsTokens, Value target, Value weight
 
 /// Keeps the fewest largest weights that measure at least `target`, lower tokens first among equal ones.
 void WeightsLowering::keepTop(bool countsTokens, Value target) {
-  Value weight = searchWeight(countsTokens, target);
-  Value last = searchToken(countsTokens, target, weight);
+  auto [weight, measured] = searchWeight(countsTokens, target);
+  Value equals = measure(/*countsTokens=*/true, [&, weight = weight](Value weights, Value, int64_t width) -> Value {
+    return arith::CmpFOp::create(e, F::OEQ, weights, splat(e, weight, width));
+  });
+  Value all = arith::ConstantOp::create(e, e.getI32IntegerAttr(std::numeric_limits<int32_t>::max()));
+  Value split = both(both(compare(F::OGT, equals, 1), compare(F::OGT, weight, 0)),
+                     arith::CmpFOp::create(e, F::UNE, measured, target));
+  Value last = emitChoice(
+      e, split, [&, weight = weight] { return SmallVector<Value>{searchToken(countsTokens, target, weight)}; },
+      [&] { return SmallVector<Value>{all}; })[0];
+  Value threshold = weight;
   w->rewrite([&](Value index, int64_t width) -> Value {
-    Value weights = w->load(index, width), bound = splat(e, weight, width);
+    Value weights = w->load(index, width), bound = splat(e, threshold, width);
     ValueMath m(e, weights);
     Value upTo = m.compare(I::sle, w->indices(index, width), splat(e, last, width));
     Value keeps = m.ori(m.compare(F::OGT, weights, bound), m.andi(m.compare(F::OEQ, weights, bound), upTo));

@@ -65,6 +65,21 @@ inline void emitIf(Emitter &e, mlir::Value condition, llvm::function_ref<void()>
   }
 }
 
+/// Emits `then` or `otherwise`, both giving values of the same types, and gives what they give.
+inline llvm::SmallVector<mlir::Value> emitChoice(Emitter &e, mlir::Value condition,
+                                                 llvm::function_ref<llvm::SmallVector<mlir::Value>()> then,
+                                                 llvm::function_ref<llvm::SmallVector<mlir::Value>()> otherwise) {
+  auto emit = [&](mlir::OpBuilder &builder, auto branch) {
+    mlir::OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToEnd(builder.getInsertionBlock());
+    mlir::scf::YieldOp::create(e, branch());
+  };
+  auto choice = mlir::scf::IfOp::create(
+      e, condition, [&](mlir::OpBuilder &builder, mlir::Location) { emit(builder, then); },
+      [&](mlir::OpBuilder &builder, mlir::Location) { emit(builder, otherwise); });
+  return llvm::SmallVector<mlir::Value>(choice.getResults());
+}
+
 mlir::LogicalResult lowerSampleWeights(Emitter &e, tile::SampleWeightsOp op, int64_t lanes);
 mlir::LogicalResult lowerDraw(Emitter &e, tile::DrawOp op, int64_t lanes);
 
