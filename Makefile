@@ -8,7 +8,7 @@ help:
 	@echo "make build   the dev build alone, in build/dev"
 	@echo "make bench   measure, and write docs/results"
 	@echo "make check   format and clang-tidy of changed files"
-	@echo "make fuzz    mutate inputs of the importer and the readers under sanitizers"
+	@echo "make fuzz    mutate inputs of all readers under sanitizers, a minute each"
 	@echo "make docs    regenerate docs/reference"
 	@echo "make clean   remove build/ (not the Python environment .venv)"
 

@@ -19,7 +19,7 @@ using runtime::Status;
 
 namespace {
 
-constexpr int64_t kMaxTokens = int64_t(1) << 24;
+constexpr uint64_t kMaxTokens = uint64_t(1) << 21;
 
 /// GPT-2's way to write bytes as printable characters: the value of each such character.
 const std::map<uint32_t, unsigned char> &byteOfCharacter() {
@@ -89,7 +89,7 @@ private:
                                                    "<|end|>",    "<eos>",         "<end_of_turn>"};
 
   Status addToken(const std::string &content, const Json &id, Parts::Token token) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= uint64_t(kMaxTokens))
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kMaxTokens)
       return Status::corrupt("tokenizer.json: token '" + content + "' has no id below " + std::to_string(kMaxTokens));
     auto index = id.get<uint32_t>();
     if (parts.tokens.size() <= index)

@@ -103,11 +103,16 @@ void checkSignals(const TaskGraph &graph, Report &report) {
     for (const EventRef &signal : graph.launchOf(task).signals)
       ++signals[graph.counterOf(signal, index)];
   }
-  for (uint32_t counter = 0; counter < graph.numCounters(); ++counter)
-    if (signals[counter] != graph.targetOf(counter) && report.isNew(Rule::Signals, 0, graph.eventOfCounter(counter), 0))
-      report.add(Rule::Signals, "event " + graph.counterName(counter) + " expects " +
-                                    std::to_string(graph.targetOf(counter)) + " signals per step, but got " +
-                                    std::to_string(signals[counter]));
+  // Of each event, whose counters follow each other, the first. There may be millions of counters.
+  std::optional<uint32_t> reported;
+  for (uint32_t counter = 0; counter < graph.numCounters() && !report.full(); ++counter) {
+    if (signals[counter] == graph.targetOf(counter) || reported == graph.eventOfCounter(counter))
+      continue;
+    reported = graph.eventOfCounter(counter);
+    report.add(Rule::Signals, "event " + graph.counterName(counter) + " expects " +
+                                  std::to_string(graph.targetOf(counter)) + " signals per step, but got " +
+                                  std::to_string(signals[counter]));
+  }
 }
 
 /// One maximal run decides: counters only grow, so what can run at some time can run at any later time.

@@ -1,6 +1,7 @@
 #include "runtime/session/Generate.h"
 
 #include "runtime/session/StopText.h"
+#include "runtime/tokenizer/TextDecoder.h"
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +24,11 @@ struct Sequence {
   size_t fed = 0;              // of the prompt
   bool pendingInPrompt = false;
   bool ended = false;
-  int32_t previous = -1; // last token of the text so far
+  std::optional<TextDecoder> text; // behind the prompt; none without a tokenizer
+
+  /// What a token adds to the text, and what is left at the end.
+  std::string textOf(int32_t token) { return text ? stop.feed(text->feed(token)) : std::string(); }
+  std::string restOfText() { return text ? stop.feed(text->flush()) + stop.flush() : std::string(); }
 
   std::span<const int32_t> rest() const { return std::span(prompt).subspan(fed); }
 };
@@ -59,7 +64,7 @@ private:
   void takeChoice(size_t number);
   void end(size_t number, FinishReason reason);
   void deliver();
-  std::string textOf(int32_t token, int32_t previous) const;
+  void startText(Sequence &sequence, bool atStart) const;
   SlotState &slot(size_t number) const { return session.slots[number]; }
   int64_t maxSeq() const { return session.artifact().maxSeq(); }
   Status finite() const { return sawNaN ? Status::invalidArgument("a logit is not a number") : Status::success(); }
@@ -87,7 +92,7 @@ Result<GenerateResult> Generator::run() {
   INGOT_RETURN_IF_ERROR(feedPrompts());
   INGOT_RETURN_IF_ERROR(decodeLoop());
   for (size_t i = 0; i < sequences.size(); ++i)
-    if (std::string rest = sequences[i].stop.flush(); !rest.empty())
+    if (std::string rest = sequences[i].restOfText(); !rest.empty())
       onToken({-1, rest, {}, i});
   return result;
 }
@@ -150,7 +155,19 @@ Status Generator::takePrompt(size_t number) {
   sequence.pendingInPrompt = state.pendingToken >= 0;
   if (sequence.pendingInPrompt)
     sequence.prompt.insert(sequence.prompt.begin(), state.pendingToken);
+  startText(sequence, state.position == 0);
   return checkPrompt(sequence, number);
+}
+
+/// The text of what is generated begins where that of the prompt ends.
+void Generator::startText(Sequence &sequence, bool atStart) const {
+  const Tokenizer *tokenizer = session.artifact().tokenizer();
+  if (!tokenizer)
+    return;
+  sequence.text.emplace(*tokenizer, Tokenizer::Position{atStart});
+  for (int32_t token : sequence.prompt)
+    (void)sequence.text->feed(token);
+  (void)sequence.text->flush();
 }
 
 Status Generator::checkPrompt(const Sequence &sequence, size_t number) const {
@@ -238,7 +255,6 @@ void Generator::takeStep() {
       continue;
     Sequence &sequence = sequences[i];
     bool fromPrompt = !sequence.rest().empty();
-    sequence.previous = fromPrompt ? sequence.rest()[static_cast<size_t>(inStep[i]) - 1] : slot(i).pendingToken;
     if (fromPrompt)
       sequence.fed += static_cast<size_t>(inStep[i]);
     slot(i).position += inStep[i];
@@ -267,7 +283,7 @@ void Generator::takeChoice(size_t number) {
   uint64_t generated = ++result.sequences[number].generatedTokens;
   const std::vector<int32_t> &eos = session.artifact().manifest().eos;
   bool atEnd = !options.ignoreEos && std::find(eos.begin(), eos.end(), token) != eos.end();
-  events.push_back({number, token, atEnd ? std::string() : sequence.stop.feed(textOf(token, sequence.previous))});
+  events.push_back({number, token, atEnd ? std::string() : sequence.textOf(token)});
   if (atEnd)
     end(number, FinishReason::Eos);
   else if (sequence.stop.stopped())
@@ -328,11 +344,6 @@ bool Generator::between() {
     return false;
   placeTokens(decode);
   return true;
-}
-
-std::string Generator::textOf(int32_t token, int32_t before) const {
-  const Tokenizer *tokenizer = session.artifact().tokenizer();
-  return tokenizer ? tokenizer->decode(before, token) : std::string();
 }
 
 } // namespace

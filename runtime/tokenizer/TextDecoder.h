@@ -9,9 +9,9 @@ namespace ingot::runtime {
 /// unchanged, so that all that was fed and flushed is what the tokens stand for.
 class TextDecoder {
 public:
-  /// Continues behind the token `previous`, -1 at the start of a sequence. `tokenizer` outlives this.
-  TextDecoder(const Tokenizer &tokenizer, int32_t previous)
-      : tokenizer(&tokenizer), position(tokenizer.positionBehind(previous)) {}
+  /// Begins at `position`. `tokenizer` outlives this.
+  explicit TextDecoder(const Tokenizer &tokenizer, Tokenizer::Position position = {})
+      : tokenizer(&tokenizer), position(position) {}
 
   /// What `token` adds.
   std::string feed(int32_t token);

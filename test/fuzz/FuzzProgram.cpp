@@ -1,7 +1,5 @@
 // Fuzz target for the reader of task programs: whatever the bytes are, it ends with a program or a message. Accepted
 // bytes are written back unchanged, and an accepted program can be verified, scheduled and interleaved without harm.
-// Build with -DINGOT_FUZZ=ON and run: FuzzProgram CORPUS-DIRECTORY
-
 #include "runtime/program/Interleave.h"
 #include "runtime/program/Schedule.h"
 #include "runtime/program/Serialize.h"

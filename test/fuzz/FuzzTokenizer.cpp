@@ -19,7 +19,7 @@ static void use(std::string_view form, std::string_view text, bool compiled) {
       abort();
     return;
   }
-  TextDecoder decoder(**tokenizer, -1);
+  TextDecoder decoder(**tokenizer);
   for (int32_t token : (*tokenizer)->encode(text, true)) {
     if (token < 0 || static_cast<size_t>(token) >= (*tokenizer)->size())
       abort();
