@@ -1,4 +1,5 @@
-// `ingot trace`: what its files say about steps, and that they are well formed.
+// `ingot trace`: what its files say about steps, and that they are well formed; `ingot bench` and descriptions of
+// machines.
 #include "CliFixture.h"
 
 #include <nlohmann/json.hpp>
@@ -172,6 +173,92 @@ TEST_F(TraceTest, BadRequests) {
   }
   EXPECT_EQ(run("trace @/a.ingot -o @/no/t.json").exit, 1);
   EXPECT_FALSE(std::filesystem::exists(directory / "t.json"));
+}
+
+/// What `ingot bench --calibrate` writes, with these numbers.
+std::string description(const std::string &taskSeconds) {
+  return "{\"format\": \"ingot-target-description\", \"version\": 1, \"workers\": 2, \"flops_per_second\": 1e9, "
+         "\"bytes_per_second\": 1e9, \"sync_seconds\": 1e-6, \"task_seconds\": " +
+         taskSeconds + "}";
+}
+
+TEST_F(TraceTest, DescriptionsOfMachinesArePlannedWith) {
+  writeFile(directory / "slow.json", description("0.25"));
+  json slow = trace(makeMlp(), "--workers 2 --target-description @/slow.json");
+  double end = 0;
+  for (const json &event : slow["traceEvents"])
+    if (event["ph"] == "X" && event["pid"] == 1)
+      end = std::max(end, intervalOf(event).end);
+  EXPECT_GE(end, 16 / 2 * 0.25e6) << "sixteen tasks of a quarter of a second on two workers";
+  writeFile(directory / "far.json",
+            "{\"format\": \"ingot-target-description\", \"version\": 1, \"task_seconds\": 1e-9, "
+            "\"flops_per_second\": 1e12, \"bytes_per_second\": 1e12, \"sync_seconds\": 1}");
+  std::set<int> workers;
+  json far = trace(makeChain(4, 1), "--workers 2 --target-description @/far.json");
+  for (const json &event : far["traceEvents"])
+    if (event["ph"] == "X" && event["cat"] == "task")
+      workers.insert(event["tid"].get<int>());
+  EXPECT_EQ(workers, std::set<int>{0}) << "a signal costs more than a task: the chain stays on one worker";
+}
+
+TEST_F(TraceTest, BadDescriptionsAreRefused) {
+  writeArtifact(directory / "a.ingot", makeMlp());
+  for (const char *text :
+       {"", "[]", "{}", "{\"format\": 1}", "{\"format\": \"ingot-target-description\", \"version\": 2}"}) {
+    writeFile(directory / "d.json", text);
+    Outcome outcome = run("bench @/a.ingot --target-description @/d.json");
+    EXPECT_EQ(outcome.exit, 1) << text;
+    EXPECT_NE(outcome.err.find("d.json"), std::string::npos) << outcome.err;
+  }
+  for (const char *number : {"0", "-1", "\"1\"", "null"}) {
+    writeFile(directory / "d.json", description(number));
+    EXPECT_NE(run("trace @/a.ingot -o @/t.json --target-description @/d.json").err.find("as task_seconds, but got"),
+              std::string::npos)
+        << number;
+  }
+  EXPECT_EQ(run("bench @/a.ingot --target-description @/none.json").exit, 1);
+}
+
+TEST_F(TraceTest, BenchTimesEveryEntry) {
+  writeArtifact(directory / "a.ingot", makeDecoder());
+  std::string quick = "bench @/a.ingot --workers 2 --rounds 3 --seconds 0.001 ";
+  json rows = json::parse(run(quick + "--json").out);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["entry"], "decode");
+  EXPECT_EQ(rows[1]["entry"], "prefill");
+  for (const json &row : rows) {
+    EXPECT_EQ(row["workers"], 2);
+    EXPECT_GT(row["step_seconds"], 0.0);
+    EXPECT_LE(row["best_step_seconds"], row["step_seconds"]);
+    double tokens = row["entry"] == "decode" ? 1 : 4;
+    EXPECT_NEAR(row["tokens_per_second"].get<double>() * row["step_seconds"].get<double>(), tokens, 1e-6);
+  }
+  Outcome one = run(quick + "--entry prefill --launch eager");
+  EXPECT_EQ(one.exit, 0) << one.err;
+  EXPECT_EQ(one.out.find("decode"), std::string::npos);
+  EXPECT_NE(one.out.find("tokens/s"), std::string::npos) << one.out;
+  EXPECT_EQ(run(quick + "--entry no").err, "ingot: the artifact has no entry 'no', but decode, prefill\n");
+  EXPECT_EQ(run("bench").exit, 2);
+  EXPECT_EQ(run("bench @/a.ingot --calibrate").exit, 2);
+  EXPECT_EQ(run("bench @/a.ingot -o @/x.json").exit, 2);
+}
+
+TEST_F(TraceTest, CalibrationDescribesThisMachine) {
+  writeArtifact(directory / "a.ingot", makeMlp());
+  for (const char *workers : {"1", "2"}) {
+    Outcome outcome = run("bench --calibrate --workers " + std::string(workers) + " -o @/target.json");
+    ASSERT_EQ(outcome.exit, 0) << outcome.err;
+    json target = json::parse(readFile(directory / "target.json"));
+    EXPECT_EQ(target["workers"], std::stoi(workers));
+    // Wide enough for every machine, however busy: this is about units.
+    EXPECT_GT(target["flops_per_second"], 1e6);
+    EXPECT_LT(target["flops_per_second"], 1e13);
+    EXPECT_GT(target["bytes_per_second"], 1e6);
+    EXPECT_LT(target["bytes_per_second"], 1e13);
+    EXPECT_LT(target["sync_seconds"], 1.0);
+    EXPECT_LT(target["task_seconds"], 1e-2);
+    EXPECT_EQ(run("trace @/a.ingot -o @/t.json --target-description @/target.json").exit, 0);
+  }
 }
 
 } // namespace
