@@ -134,9 +134,9 @@ def main():
         print("\n".join(names))
         return 0
     recorder = Recorder(f"{cpu_model()}, {len(os.sched_getaffinity(0))} cores")
-    plan = method.Plan(rounds=2, extra=0, patience=0) if args.quick else method.Plan()
+    plan = method.Plan(rounds=2, extra=0) if args.quick else method.Plan(patience=method.Patience())
     if args.force:
-        plan.patience = plan.extra = 0
+        plan.patience, plan.extra = None, 0
     context = cases.Context(recorder, plan, burst=0.05 if args.quick else 0.25)
     run = Run(args, recorder)
     names = [name for name in names if name not in run.done]

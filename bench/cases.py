@@ -197,7 +197,7 @@ def neighbours(context, name, workers):
                 return arms[arm]() / idle
 
         shares = {arm: functools.partial(share, arm) for arm in arms}
-        rounds = method.run_rounds(shares, comparison.pids, dataclasses.replace(context.plan, rounds=3, extra=0))
+        rounds = method.run_rounds(shares, comparison.pids, dataclasses.replace(context.plan, rounds=3, extra=0, warm_up=0))
         peer = LLAMA if LLAMA in arms else None
         comparison.add("busy_share_of_idle", method.summarise(rounds, "ours", peer), peer_name=peer)
 

@@ -66,13 +66,29 @@ class Round:
 
 
 @dataclasses.dataclass
+class Patience:
+    """Seconds of waiting for a quiet machine: before a round, and all together. A machine that is never quiet is measured
+    too, in bounded time."""
+
+    each: float = 10.0
+    left: float = 300.0
+
+    def wait(self, others):
+        began = time.monotonic()
+        if self.left > 0:
+            wait_until_quiet(others, min(self.each, self.left))
+        self.left -= max(0.0, time.monotonic() - began - 0.2)  # what a look at a quiet machine takes is free
+
+
+@dataclasses.dataclass
 class Plan:
-    """How much effort a comparison gets."""
+    """How much effort a comparison gets. Plans made from one another share their patience; None does not wait."""
 
     rounds: int = 9  # that count
     extra: int = 9  # more of them at most, to replace disturbed ones
-    patience: float = 10.0  # seconds of waiting for a quiet machine before each round
+    seconds: float = 40.0  # after which no round begins, once there are three
     warm_up: int = 1  # rounds that do not count
+    patience: Patience | None = None
 
 
 def order(names, index):
@@ -83,15 +99,16 @@ def order(names, index):
 
 def run_rounds(arms, pids, plan):
     """Runs `arms` ({name: function that gives a number}) until `plan.rounds` rounds were quiet."""
-    others, rounds, patience = Others(pids), [], plan.patience
+    others, rounds, began = Others(pids), [], time.monotonic()
     for index in range(plan.warm_up + plan.rounds + plan.extra):
-        if plan.patience and not wait_until_quiet(others, patience):
-            patience = plan.patience / 10  # a machine that stays busy is not waited for again and again
+        if plan.patience:
+            plan.patience.wait(others)
         others.share()
         values = {name: arms[name]() for name in order(arms, index)}
         if index >= plan.warm_up:
             rounds.append(Round(values, others.share()))
-        if len(quiet(rounds)) >= plan.rounds:
+        late = len(rounds) >= 3 and time.monotonic() - began > plan.seconds
+        if late or len(quiet(rounds)) >= plan.rounds:
             break
     return keep(rounds, plan.rounds)
 

@@ -61,7 +61,8 @@ SHAPES = {
 def run(command, timeout=600):
     """What a command prints. Raises Unavailable with its message when it refuses, RuntimeError when it crashes."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace", timeout=timeout)
-    message = (done.stderr.strip().splitlines() or [""])[-1]
+    lines = done.stderr.strip().splitlines() or [""]
+    message = next((line for line in lines if "error:" in line), lines[-1])
     if done.returncode == 1:
         raise Unavailable(message)
     if done.returncode:

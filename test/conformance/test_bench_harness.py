@@ -66,7 +66,7 @@ def test_arms_take_turns_in_being_first(monkeypatch):
     monkeypatch.setattr(method.Others, "share", SharesOf([0.0] * 9))
     seen = []
     arms = {name: (lambda name=name: seen.append(name) or 1) for name in "ab"}
-    kept = method.run_rounds(arms, [], method.Plan(rounds=2, extra=0, patience=0, warm_up=1))
+    kept = method.run_rounds(arms, [], method.Plan(rounds=2, extra=0, warm_up=1))
     assert "".join(seen) == "abbaab"
     assert len(kept) == 2  # the warm-up does not count
 
@@ -74,8 +74,19 @@ def test_arms_take_turns_in_being_first(monkeypatch):
 def test_rounds_are_repeated_until_enough_were_quiet(monkeypatch):
     monkeypatch.setattr(method.Others, "share", SharesOf([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]))
     counted = []
-    kept = method.run_rounds({"a": lambda: counted.append(1) or 1.0}, [], method.Plan(rounds=3, extra=9, patience=0, warm_up=0))
+    kept = method.run_rounds({"a": lambda: counted.append(1) or 1.0}, [], method.Plan(rounds=3, extra=9, warm_up=0))
     assert len(counted) == 6 and [round_.others for round_ in kept] == [0.0, 0.0, 0.0]
+
+
+def test_a_machine_that_is_never_quiet_is_measured_in_bounded_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(method.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(method.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(method.Others, "share", lambda self: 0.9)
+    patience = method.Patience(each=10, left=25)
+    kept = method.run_rounds({"a": lambda: now.__setitem__(0, now[0] + 1) or 1.0}, [], method.Plan(seconds=100, patience=patience))
+    assert patience.left < 1 and now[0] < 60
+    assert len(kept) == 9 and method.summarise(kept, "a").busy == 0.9
 
 
 class SharesOf:
