@@ -111,8 +111,8 @@ struct ManifestFallback {
 };
 
 struct ManifestTokenizer {
-  std::string type;   // "bytes", or what it was compiled from: "llama2c", "sentencepiece", "huggingface"
-  std::string member; // its compiled form, except for "bytes"
+  std::string type;         // "bytes", or what it was compiled from: "llama2c", "sentencepiece", "huggingface"
+  std::string member;       // its compiled form, except for "bytes"
   std::vector<int32_t> bos; // put in front of a sequence
 };
 

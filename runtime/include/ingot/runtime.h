@@ -99,7 +99,8 @@ INGOT_EXPORT void ingot_session_close(ingot_session *session);
 INGOT_EXPORT ingot_status *ingot_session_reset(ingot_session *session);
 /* A second session that continues from here with a copy of the state. */
 INGOT_EXPORT ingot_status *ingot_session_fork(const ingot_session *session, ingot_session **fork);
-/* Within a batch: the sequence of slot `to` continues from where that of slot `from` stands, with a copy of its state. */
+/* Within a batch: the sequence of slot `to` continues from where that of slot `from` stands, with a copy of its state.
+ */
 INGOT_EXPORT ingot_status *ingot_session_fork_slot(ingot_session *session, size_t from, size_t to);
 
 /* Bytes by use. `arena` is what the planner's peak promises: the largest of the entries. */
