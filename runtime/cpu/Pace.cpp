@@ -58,7 +58,7 @@ void PaceControl::endTrials() {
       best = i;
   // A neighbour that comes and goes can spoil the trial of any pace; one that stays makes spinning many times slower.
   size_t spin = static_cast<size_t>(Pace::Spin);
-  if (available[spin] && !isFaster(trials[best], trials[spin], 2, 3))
+  if (available[spin] && !isFaster(trials[best], trials[spin], 4, 5))
     best = spin;
   uint64_t total = 0;
   for (const Trial &trial : trials)

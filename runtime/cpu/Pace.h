@@ -20,8 +20,8 @@ inline constexpr size_t kPaces = 3;
 
 /// Chooses the pace of each step. As long as nobody sleeps in a step, which is the rule on idle cores, it stays with
 /// Spin and costs one comparison; otherwise it tries all paces for some milliseconds each, keeps the fastest (Spin,
-/// unless another is faster by half), and looks again after a time that doubles as long as the answer stays the same.
-/// Times are those of steps: between them nothing runs.
+/// unless another is faster by a quarter), and looks again after a time that doubles as long as the answer stays the
+/// same. Times are those of steps: between them nothing runs.
 class PaceControl {
 public:
   /// Without `maySpin` (more workers than cores) or `mayRunAlone` those paces are left out.
