@@ -18,7 +18,9 @@ PlannedModel::PlannedModel(const std::string &path, const std::string &isa) {
   context = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
   module = mlir::parseSourceFile<mlir::ModuleOp>(INGOT_SOURCE_DIR "/" + path, context.get());
   mlir::PassManager manager(context.get());
-  buildModelPipeline(manager, ModelOptions());
+  ModelOptions model;
+  model.sampling = true; // as `ingot compile` has it
+  buildModelPipeline(manager, model);
   buildPlanPipeline(manager, {isa, /*workers=*/2});
   if (!module || mlir::failed(manager.run(*module))) {
     ADD_FAILURE() << "cannot plan " << path;
