@@ -46,6 +46,27 @@ Tile operandTile(Value operand, ArrayRef<unsigned> dims, const Tile &tile) {
   return result;
 }
 
+/// Rows of a task: enough of them to be worth the panel that they share, few enough to stay in a cache beside it.
+constexpr int64_t kMostRows = 128, kLeastRows = 32;
+/// Multiply-adds below which a task costs more to order than to compute.
+constexpr int64_t kLeastWork = 512;
+/// Columns of a task whose right operand has no panels.
+constexpr int64_t kColumns = 64, kLeastColumns = 16;
+/// Rows from which it pays to copy a right operand that is not in panels together.
+constexpr int64_t kRowsToPack = 32;
+
+/// Step along a dimension of rows: the whole of it when it is short or has no good divisor.
+int64_t rowStep(int64_t extent) {
+  int64_t step = largestDivisor(extent, kMostRows);
+  return step >= kLeastRows ? step : extent;
+}
+
+/// Step along columns that are not in panels.
+int64_t columnStep(int64_t extent) {
+  int64_t step = largestDivisor(extent, kColumns);
+  return step >= kLeastColumns ? step : extent;
+}
+
 struct DotKernel : KernelOpInterface::ExternalModel<DotKernel, DotOp> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::Anchor; }
 
@@ -53,29 +74,16 @@ struct DotKernel : KernelOpInterface::ExternalModel<DotKernel, DotOp> {
     auto dot = cast<DotOp>(op);
     if (PanelsAttr panels = builder.panelsOf(dot.getRhs()))
       return panels.getWidth();
-    return 1;
+    return dot.getRhsFree().empty() ? 1 : columnStep(KernelBuilder::typeOf(dot.getResult()).getShape().back());
   }
 
   Tiling getTiling(Operation *op, KernelBuilder &builder) const {
     auto dot = cast<DotOp>(op);
     RankedTensorType type = KernelBuilder::typeOf(dot.getResult());
-    Tiling tiling = {{}, wholeTile(type)};
-    auto cut = [&](int64_t dim, int64_t step) {
-      if (tiling.grid.size() == 3 || step == type.getDimSize(dim))
-        return;
-      tiling.tile.offsets[dim] = builder.gridIndex(tiling.grid.size()) * step;
-      tiling.tile.sizes[dim] = step;
-      tiling.grid.push_back(type.getDimSize(dim) / step);
-    };
-    for (size_t dim = 0; dim < std::min<size_t>(dot.getLhsBatch().size(), 2); ++dim)
-      cut(dim, 1);
-    if (int64_t last = type.getRank() - 1; last >= 0) {
-      int64_t unit = builder.lastDimUnit(dot.getResult());
-      cut(last, unit > 1 ? unit : largestDivisor(type.getDimSize(last), 64));
-    }
-    if (tiling.grid.empty())
-      tiling.grid.push_back(1);
-    return tiling;
+    if (type.getRank() == 0)
+      return wholeTiling(dot.getResult());
+    return contractionTiling(builder, type, type.getRank() - 1, builder.lastDimUnit(dot.getResult()),
+                             builder.contractionDepth(dot.getResult()), dot.getLhsBatch().size());
   }
 
   Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
@@ -85,11 +93,37 @@ struct DotKernel : KernelOpInterface::ExternalModel<DotKernel, DotOp> {
     if (PanelsAttr panels = builder.panelsOf(dot.getRhs()))
       return emitPanels(dot, panels, dims, lhs, builder, tile, destination);
     Value rhs = builder.get(dot.getRhs(), operandTile(dot.getRhs(), dims.rhs, tile));
+    rhs = packColumns(dot, builder, dims, tile, rhs);
     Value out = builder.temporary(tile.sizes, KernelBuilder::typeOf(dot.getResult()).getElementType(), destination);
     return contract(builder, dims, lhs, rhs, out);
   }
 
 private:
+  /// Copies the columns of this task's right operand together, innermost, when many rows use them.
+  static Value packColumns(DotOp dot, KernelBuilder &builder, DotDims &dims, const Tile &tile, Value rhs) {
+    size_t batch = dot.getLhsBatch().size(), lhsFree = dot.getLhsFree().size();
+    auto rows = llvm::product_of(ArrayRef(tile.sizes).slice(batch, lhsFree));
+    if (rows < kRowsToPack || dot.getRhsFree().size() != 1)
+      return rhs;
+    unsigned columns = batch + lhsFree;
+    if (dims.rhs.back() == columns && tile.sizes.back() == KernelBuilder::typeOf(dot.getRhs()).getShape().back())
+      return rhs; // lie together already
+    // Order of the copy: the iteration's, with contracting dimensions before the columns.
+    auto rank = [&](unsigned iteration) { return iteration == columns ? dims.count : iteration; };
+    SmallVector<unsigned> order = llvm::to_vector(llvm::seq<unsigned>(0, dims.rhs.size()));
+    llvm::sort(order, [&](unsigned a, unsigned b) { return rank(dims.rhs[a]) < rank(dims.rhs[b]); });
+    SmallVector<int64_t> shape;
+    SmallVector<unsigned> packed, positions(order.size());
+    for (auto [position, dim] : llvm::enumerate(order)) {
+      shape.push_back(KernelBuilder::typeOf(rhs).getDimSize(dim));
+      packed.push_back(dims.rhs[dim]);
+      positions[dim] = position;
+    }
+    dims.rhs = packed;
+    return builder.copy(rhs, mapOf(builder.getBuilder().getContext(), order.size(), positions),
+                        builder.temporary(shape, KernelBuilder::typeOf(rhs).getElementType()));
+  }
+
   static Value contract(KernelBuilder &builder, const DotDims &dims, Value lhs, Value rhs, Value out) {
     OpBuilder &b = builder.getBuilder();
     MLIRContext *context = b.getContext();
@@ -182,6 +216,35 @@ struct GatherKernel : KernelOpInterface::ExternalModel<GatherKernel, GatherOp> {
 };
 
 } // namespace
+
+Tiling ingot::contractionTiling(KernelBuilder &builder, RankedTensorType type, int64_t dim, int64_t unit, int64_t depth,
+                                int64_t batch) {
+  Tiling tiling = {{}, wholeTile(type)};
+  auto cut = [&](int64_t which, int64_t step) {
+    if (step == type.getDimSize(which))
+      return;
+    tiling.tile.offsets[which] = builder.gridIndex(tiling.grid.size()) * step;
+    tiling.tile.sizes[which] = step;
+    tiling.grid.push_back(type.getDimSize(which) / step);
+  };
+  for (int64_t which = 0; which < std::min<int64_t>(batch, 2); ++which)
+    cut(which, 1);
+  int64_t rows = dim > batch ? batch : -1;
+  for (int64_t which = batch; which < dim; ++which)
+    if (type.getDimSize(which) > type.getDimSize(rows))
+      rows = which;
+  if (rows >= 0 && tiling.grid.size() < 2)
+    cut(rows, rowStep(type.getDimSize(rows)));
+  // As few panels as are worth a task, as many as there are if none are.
+  int64_t panels = type.getDimSize(dim) / unit, count = 1;
+  int64_t work = llvm::product_of(tiling.tile.sizes) / panels * std::max<int64_t>(1, depth);
+  while (count < panels && (panels % count != 0 || count * work < kLeastWork))
+    ++count;
+  cut(dim, count * unit);
+  if (tiling.grid.empty())
+    tiling.grid.push_back(1);
+  return tiling;
+}
 
 void ingot::registerContractionKernels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, IngotDialect *) {

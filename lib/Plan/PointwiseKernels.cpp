@@ -75,15 +75,11 @@ Tiling ingot::pointwiseTiling(Value value, KernelBuilder &builder) {
   int64_t unit = builder.lastDimUnit(value), last = type.getRank() - 1;
   if (unit == 1 || last < 0)
     return splitLeading(value, 0);
-  // A contraction is computed inside: cut along the dimension that it can be cut along, rows stay together.
-  Tiling tiling = {{}, wholeTile(type)};
-  int64_t dim = unit < type.getDimSize(last) ? last : last - 1, step = dim == last ? unit : 1;
-  if (dim < 0 || step == type.getDimSize(dim))
+  // A contraction is computed inside: cut along the dimension that it can be cut along.
+  int64_t dim = unit < type.getDimSize(last) ? last : last - 1;
+  if (dim < 0)
     return wholeTiling(value);
-  tiling.tile.offsets[dim] = builder.gridIndex(0) * step;
-  tiling.tile.sizes[dim] = step;
-  tiling.grid.push_back(type.getDimSize(dim) / step);
-  return tiling;
+  return contractionTiling(builder, type, dim, dim == last ? unit : 1, builder.contractionDepth(value));
 }
 
 void ingot::registerPointwiseKernels(DialectRegistry &registry) {

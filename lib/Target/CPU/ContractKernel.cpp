@@ -28,10 +28,17 @@ struct Block {
   int64_t rows, panels, vectors, tail;
 };
 
+/// A function of kernels/Contract.cpp.
+struct Kernel {
+  StringRef name;
+  int64_t operandRegisters = 1; // per register of columns, for the right operand
+  bool contiguousSteps = false; // steps must be contiguous in lhs
+};
+
 class KernelEmitter {
 public:
-  KernelEmitter(Emitter &builder, const Shape &shape, VectorShape machine)
-      : e(builder), shape(shape), lanes(machine.lanes), registers(machine.registers) {}
+  KernelEmitter(Emitter &builder, const Kernel &kernel, const Shape &shape, VectorShape machine)
+      : e(builder), kernel(kernel), shape(shape), lanes(machine.lanes), registers(machine.registers) {}
   void emit() { emitPlain(shape.plain, {shape.lhs.offset, shape.rhs.offset, shape.out.offset}); }
 
 private:
@@ -51,6 +58,7 @@ private:
   int64_t columnsPerBlock() const;
 
   Emitter &e;
+  const Kernel &kernel;
   const Shape &shape;
   int64_t lanes, registers;
 };
@@ -140,7 +148,7 @@ void KernelEmitter::emitPlain(ArrayRef<Loop> loops, const Indices &at) {
 /// Rows of a block of `columns` registers beside each other: accumulators, a row of the right operand and one element
 /// of the left share the registers.
 int64_t KernelEmitter::maxRows(int64_t columns) const {
-  return std::clamp<int64_t>((registers - 1 - columns) / columns, 1, 12);
+  return std::clamp<int64_t>((registers - 1 - kernel.operandRegisters * columns) / columns, 1, 12);
 }
 
 /// Registers of columns in a block. One row needs many chains to hide the latency of multiply-adds; many rows share
@@ -193,22 +201,37 @@ void KernelEmitter::emitRows(const Indices &at, Block block) {
 
 void KernelEmitter::emitCall(const Indices &at, const Block &block) {
   auto integer = [&](int64_t value) -> Value { return arith::ConstantOp::create(e, e.getI64IntegerAttr(value)); };
-  callKernel(e, "ingot_contract_f32",
-             {pointerTo(e, shape.lhs.memref, at.lhs), integer(shape.rows.lhs), integer(shape.steps.lhs),
-              pointerTo(e, shape.rhs.memref, at.rhs), integer(shape.panels.rhs), integer(shape.steps.rhs),
-              pointerTo(e, shape.out.memref, at.out), integer(shape.rows.out), integer(shape.panels.out),
-              integer(shape.steps.extent), integer(block.rows), integer(block.panels), integer(block.vectors),
-              integer(block.tail), integer(0)});
+  SmallVector<Value> arguments = {pointerTo(e, shape.lhs.memref, at.lhs), integer(shape.rows.lhs)};
+  if (!kernel.contiguousSteps)
+    arguments.push_back(integer(shape.steps.lhs));
+  arguments.append({pointerTo(e, shape.rhs.memref, at.rhs), integer(shape.panels.rhs), integer(shape.steps.rhs),
+                    pointerTo(e, shape.out.memref, at.out), integer(shape.rows.out), integer(shape.panels.out),
+                    integer(shape.steps.extent), integer(block.rows), integer(block.panels), integer(block.vectors),
+                    integer(block.tail)});
+  callKernel(e, kernel.name, arguments);
 }
 
-bool cpu::emitContractKernel(Emitter &builder, const LoopNest &nest, VectorShape machine) {
-  for (const Access *access : {&nest.inputs[0], &nest.inputs[1], &nest.out})
-    if (!access->element.isF32())
-      return false;
-  for (bool swapped : {false, true})
-    if (std::optional<Shape> shape = match(nest, swapped)) {
-      KernelEmitter(builder, *shape, machine).emit();
-      return true;
-    }
+/// The kernel for the element types of `nest`, if there is one.
+static std::optional<Kernel> kernelFor(const LoopNest &nest, StringRef isa) {
+  Type lhs = nest.inputs[0].element, rhs = nest.inputs[1].element, out = nest.out.element;
+  if (lhs.isF32() && rhs.isF32() && out.isF32())
+    return Kernel{"ingot_contract_f32"};
+  if (!lhs.isBF16() || !rhs.isBF16() || !(out.isF32() || out.isBF16()))
+    return std::nullopt;
+  return Kernel{out.isF32() ? "ingot_contract_bf16_f32" : "ingot_contract_bf16_bf16", isa == "avx512bf16" ? 1 : 2,
+                true};
+}
+
+bool cpu::emitContractKernel(Emitter &builder, const LoopNest &nest, VectorShape machine, StringRef isa) {
+  std::optional<Kernel> kernel = kernelFor(nest, isa);
+  if (!kernel)
+    return false;
+  for (bool swapped : {false, true}) {
+    std::optional<Shape> shape = match(nest, swapped);
+    if (!shape || (kernel->contiguousSteps && shape->steps.extent > 1 && shape->steps.lhs != 1))
+      continue;
+    KernelEmitter(builder, *kernel, *shape, machine).emit();
+    return true;
+  }
   return false;
 }

@@ -45,7 +45,7 @@ static Value multiplyAdd(ImplicitLocOpBuilder &builder, Value accumulator, Value
 }
 
 static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::ContractOp op, VectorShape shape,
-                                   bool kernels) {
+                                   StringRef kernels) {
   LoopNest nest;
   nest.extents = op.getExtents();
   nest.reductionDims = op.getReductionDims();
@@ -62,7 +62,7 @@ static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::Contract
                             << views[2].element << " is not supported yet";
   nest.inputs = {accessThrough(builder, views[0], op.getMap(0)), accessThrough(builder, views[1], op.getMap(1))};
   nest.out = accessThrough(builder, views[2], op.getMap(2));
-  if (kernels && emitContractKernel(builder, nest, shape))
+  if (hasKernels(kernels) && emitContractKernel(builder, nest, shape, kernels))
     return success();
   nest.convert = [=](LoopNest::Builder &b, Value value) { return toAccumulator(b, value, accumulator); };
   auto init = [=](LoopNest::Builder &b, int64_t width) -> Value {
@@ -89,7 +89,7 @@ struct LowerContract : public cpu::impl::LowerContractBase<LowerContract> {
     LogicalResult result =
         lowerEach<tile::ContractOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::ContractOp op) {
           ++numLowered;
-          return lowerContract(builder, op, {lanes, registers}, hasKernels(kernels));
+          return lowerContract(builder, op, {lanes, registers}, kernels);
         });
     if (failed(result))
       return signalPassFailure();

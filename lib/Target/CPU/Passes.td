@@ -39,7 +39,7 @@ def OutlineBodies : Pass<"ingot-cpu-outline-bodies", "::mlir::ModuleOp"> {
 }
 
 def LowerContract : CpuLowering<"ingot-cpu-lower-contract"> {
-  let summary = "lower `tile.contract` to loops over registers of vectors";
+  let summary = "lower `tile.contract` to micro-kernels or to loops over registers of vectors";
   let description = [{
     One chain of multiply-adds per output element, in index order of the reduction dimensions. A dimension along which
     the output is contiguous and the operands are contiguous or constant is vectorised; odd extents are covered by
@@ -57,6 +57,15 @@ def LowerContract : CpuLowering<"ingot-cpu-lower-contract"> {
       ... %acc + %b * %w0
     }
     vector.store %sum, %ys[%c0]
+    ```
+
+    With `kernels`, contractions of float32 and bfloat16 whose columns are contiguous in one operand and the result
+    become calls of micro-kernels (lib/Target/CPU/kernels) instead, one per block of registers, with constant shapes:
+    addresses, strides, steps, rows, panels, whole registers of columns, lanes of one more. They are linked in and
+    inlined after translation to LLVM IR; the order of each chain is the same.
+
+    ```mlir
+    func.call @ingot_contract_f32(%x0, %c64, %c1, %w0, %c0, %c16, %y0, %c16, %c0, %c64, %c1, %c1, %c1, %c0)
     ```
 
     Errors: "a contraction of i64 and i64 into i64 is not supported yet".
@@ -162,6 +171,9 @@ def LowerAttention : CpuLowering<"ingot-cpu-lower-attention"> {
       }
     }
     ```
+
+    Errors: "with heads of more than 1024 elements is not supported yet on the CPU", "expects heads with at least one
+    element", "expects 1 to 1024 parts and heads with at least one element".
   }];
 }
 
