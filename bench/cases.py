@@ -177,6 +177,7 @@ def compile_time(context, name, precision):
             if runs[-1]["status"]:
                 run(model.compile_command(precision, output))  # raises with the compiler's message
         both = source + output.stat().st_size
+        output.rename(model.folder / f"{precision}.ingot")  # where the other units look for it
     rounds = [method.Round({"seconds": done["seconds"]}, 0) for done in runs]
     add = functools.partial(context.recorder.add, model.name, precision=precision)
     add("compile_seconds", method.summarise(rounds, "seconds"))
@@ -189,7 +190,7 @@ def neighbours(context, name, workers):
         comparison = Comparison(context, stack, name, "f32", workers)
         model, seconds = comparison.model, 4 * context.burst
         prompt = model.prompt(model.shape.start)
-        arms = comparison.arms("decode", prompt=prompt, count=model.shape.burst, seconds=seconds)
+        arms = comparison.arms("decode", prompt=prompt, count=32, seconds=seconds)  # few: some peers nearly stop
 
         def share(arm):
             idle = arms[arm]()
@@ -262,6 +263,8 @@ def units():
 
     pairs = [(name, precision) for name, shape in SHAPES.items() for precision in shape.precisions]
     for name, precision in pairs:
+        unit(compile_time, name, precision, label="compile")
+    for name, precision in pairs:
         for workers in WORKERS:
             unit(decode, name, precision, workers)
     for name, precision in pairs:
@@ -279,8 +282,6 @@ def units():
     for name in ("260K", "15M"):
         for workers in WORKERS:
             unit(neighbours, name, workers)
-    for name, precision in pairs:
-        unit(compile_time, name, precision, label="compile")
     for events in (0, 1):
         unit(verifier, events)
     unit(sizes)

@@ -42,7 +42,7 @@ HEAD = ["case", "precision", "workers", "metric", "ours", "spread", "peer", "pee
 def number(value):
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def share(value):
