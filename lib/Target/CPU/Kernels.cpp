@@ -1,3 +1,4 @@
+// ccache:disable -- it does not see that #embed brings in other files, and gave objects with kernels of before.
 #include "lib/Target/CPU/Kernels.h"
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
