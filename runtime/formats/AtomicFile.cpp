@@ -71,6 +71,8 @@ std::string directoryOf(const std::string &path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+constexpr uint64_t kHugePage = uint64_t(2) << 20;
+
 /// A name beside `path` that no other process or thread uses.
 std::string temporaryName(const std::string &path) {
   static std::atomic<unsigned> counter{0};
@@ -109,6 +111,8 @@ AtomicFile &AtomicFile::operator=(AtomicFile &&other) noexcept {
   std::swap(path, other.path);
   std::swap(temporary, other.temporary);
   std::swap(cleanupSlot, other.cleanupSlot);
+  std::swap(pending, other.pending);
+  std::swap(pendingOffset, other.pendingOffset);
   return *this;
 }
 
@@ -143,6 +147,36 @@ Result<AtomicFile> AtomicFile::create(const std::string &path) {
 }
 
 Status AtomicFile::writeAt(uint64_t offset, std::span<const std::byte> bytes) {
+  if (!pending.empty() && offset != pendingOffset + pending.size())
+    INGOT_RETURN_IF_ERROR(flush());
+  while (!bytes.empty()) {
+    uint64_t whole = bytes.size() / kHugePage * kHugePage;
+    if (pending.empty() && offset % kHugePage == 0 && whole > 0) {
+      INGOT_RETURN_IF_ERROR(writeNow(offset, bytes.first(whole)));
+      offset += whole;
+      bytes = bytes.subspan(whole);
+      continue;
+    }
+    if (pending.empty())
+      pendingOffset = offset;
+    uint64_t room = kHugePage - offset % kHugePage;
+    std::span<const std::byte> part = bytes.first(std::min<uint64_t>(room, bytes.size()));
+    pending.insert(pending.end(), part.begin(), part.end());
+    offset += part.size();
+    bytes = bytes.subspan(part.size());
+    if (part.size() == room)
+      INGOT_RETURN_IF_ERROR(flush());
+  }
+  return Status::success();
+}
+
+Status AtomicFile::flush() {
+  Status status = writeNow(pendingOffset, pending);
+  pending.clear();
+  return status;
+}
+
+Status AtomicFile::writeNow(uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     // Linux writes at most 2 GiB at once.
     size_t chunk = std::min<size_t>(bytes.size(), size_t(1) << 30);
@@ -158,6 +192,7 @@ Status AtomicFile::writeAt(uint64_t offset, std::span<const std::byte> bytes) {
 }
 
 Status AtomicFile::commit() {
+  INGOT_RETURN_IF_ERROR(flush());
   if (::fsync(fd) != 0)
     return fail("write", errno);
   if (temporary.empty()) {

@@ -19,6 +19,8 @@ MappedFile &MappedFile::operator=(MappedFile &&other) noexcept {
   return *this;
 }
 
+static constexpr off_t kWorthHugePages = off_t(4) << 20;
+
 MappedFile::~MappedFile() {
   if (data)
     ::munmap(const_cast<std::byte *>(data), size);
@@ -44,6 +46,9 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
     if (address == MAP_FAILED) {
       status = fail(errno);
     } else {
+      // What has to be read from the disk comes into memory in large pages, where the file system can do that.
+      if (info.st_size >= kWorthHugePages)
+        ::madvise(address, static_cast<size_t>(info.st_size), MADV_HUGEPAGE);
       file.data = static_cast<const std::byte *>(address);
       file.size = static_cast<size_t>(info.st_size);
     }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <random>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -70,6 +71,35 @@ TEST(AtomicFileTest, ReplacesAndFollowsLinks) {
   for ([[maybe_unused]] const auto &entry : std::filesystem::directory_iterator(directory.path))
     ++files;
   EXPECT_EQ(files, 2u);
+}
+
+TEST(AtomicFileTest, AnyOrderOfWritesGivesTheBytes) {
+  constexpr uint64_t kHuge = uint64_t(2) << 20;
+  TemporaryDirectory directory;
+  std::mt19937 random(7);
+  for (int round = 0; round < 4; ++round) {
+    std::string expected;
+    Result<AtomicFile> file = AtomicFile::create(directory / "a");
+    ASSERT_TRUE(file);
+    uint64_t at = round % 2 ? 0 : kHuge;
+    for (int i = 0; i < 25; ++i) {
+      // Mostly one behind the other, of all sizes up to more than a huge page; sometimes a gap or a step back.
+      if (random() % 6 == 0)
+        at = random() % 3 ? at + random() % 5000 : random() % (at + 1);
+      uint64_t size = random() % 4 ? random() % 100'000 : random() % (2 * kHuge + 2);
+      if (random() % 8 == 0)
+        size = kHuge - at % kHuge + (random() % 3) * kHuge;
+      std::string part(size, static_cast<char>('a' + i % 26));
+      if (expected.size() < at + size)
+        expected.resize(at + size, '\0');
+      expected.replace(at, size, part);
+      ASSERT_TRUE(file->writeAt(at, bytes(part)));
+      at += size;
+    }
+    AtomicFile moved = std::move(*file);
+    ASSERT_TRUE(moved.commit());
+    EXPECT_TRUE(readFile(directory / "a") == expected) << "round " << round;
+  }
 }
 
 TEST(AtomicFileTest, HonoursTheUmask) {
