@@ -20,7 +20,7 @@ namespace ingot::runtime {
 
 struct SessionOptions {
   bool eager = false;
-  std::optional<program::CostModel> costs; // of this machine, to schedule by; without: as the artifact says
+  std::optional<program::CostModel> costs;  // of this machine, to schedule by; without: as the artifact says
   std::optional<uint64_t> interleavingSeed; // run on one thread in random legal orders (tests)
   uint64_t memoryLimit = 0;                 // bytes, 0: none
 };
