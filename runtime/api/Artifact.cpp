@@ -22,6 +22,8 @@ const char *ingot_artifact_manifest(const ingot_artifact *artifact) {
 
 namespace {
 
+constexpr size_t kMaxTextBytes = size_t(1) << 30;
+
 Status requireTokenizer(const ingot_artifact *artifact) {
   INGOT_RETURN_IF_ERROR(requireNonNull(artifact, "artifact"));
   if (!artifact->value->tokenizer())
@@ -37,6 +39,8 @@ ingot_status *ingot_tokenize(const ingot_artifact *artifact, const char *text, s
     INGOT_RETURN_IF_ERROR(requireTokenizer(artifact));
     INGOT_RETURN_IF_ERROR(requireNonNull(count, "count"));
     INGOT_RETURN_IF_ERROR(length ? requireNonNull(text, "text") : Status::success());
+    if (length > kMaxTextBytes)
+      return Status::invalidArgument("text expects at most 2^30 bytes, but got " + std::to_string(length));
     INGOT_RETURN_IF_ERROR(capacity ? requireNonNull(tokens, "tokens") : Status::success());
     std::vector<int32_t> ids =
         artifact->value->tokenizer()->encode(std::string_view(length ? text : "", length), at_start != 0);

@@ -24,11 +24,10 @@ public:
   void run(std::string_view text) {
     if (form.has(kSentencePiece))
       return encodeWord(normaliseSentencePiece(form, text));
-    bool all = true; // nothing before
     extract(text, false, [&](std::string_view rest) {
       extract(rest, true, [&](std::string_view part) {
         if (!part.empty())
-          encodePart(part, all && part.data() == text.data());
+          encodePart(part, part.data() == text.data());
       });
     });
   }

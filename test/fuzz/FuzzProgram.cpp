@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   if (serialize(*program) != std::vector<uint8_t>(data, data + size))
     abort();
-  if (program->numTasks() > 1000 || program->schedule.workers() > 64)
+  // What is large and valid takes its time.
+  if (program->numTasks() > 1000 || program->numCounters() > 1 << 16 || program->schedule.workers() > 64)
     return 0;
   bool accepted = verify(*program).ok();
   // What the verifier accepts runs to its end in any order.

@@ -7,6 +7,7 @@
 #include "mlir/Parser/Parser.h"
 
 #include <cstdlib>
+#include <memory>
 
 using namespace mlir;
 
@@ -23,15 +24,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ingot::registerDialects(made);
     return made;
   }();
-  // A context for each input: interned attributes would add up.
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  ScopedDiagnosticHandler handler(&context, [](Diagnostic &) { return success(); });
+  // A new context now and then: interned attributes add up, and loading the dialects takes long.
+  static std::unique_ptr<MLIRContext> context;
+  static int uses = 0;
+  if (uses++ % 500 == 0)
+    context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  ScopedDiagnosticHandler handler(context.get(), [](Diagnostic &) { return success(); });
   std::string text(reinterpret_cast<const char *>(data), size);
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, context.get());
   if (!module)
     return 0;
   std::string printed = print(*module);
-  OwningOpRef<ModuleOp> again = parseSourceString<ModuleOp>(printed, &context);
+  OwningOpRef<ModuleOp> again = parseSourceString<ModuleOp>(printed, context.get());
   if (!again || print(*again) != printed)
     abort();
   return 0;

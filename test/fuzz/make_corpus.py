@@ -6,7 +6,6 @@ import io
 import json
 import pathlib
 import subprocess
-import sys
 import tempfile
 import zipfile
 
@@ -17,7 +16,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "test/fuzz/corpus"
 LINES = ["the cat sat on the mat and the cat ate the hat, 12 times!\n"] * 3
-sys.path.insert(0, str(ROOT / "examples/llama2c"))
 
 
 def put(kind, name, contents):
