@@ -118,7 +118,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=pathlib.Path, default=models.ROOT / "docs/results", help="folder for the results")
     parser.add_argument("--name", default="bench_cpu", help="of the files that are written")
-    parser.add_argument("--only", help="units, separated by commas, * stands for anything: 'decode/15M/*,start'; rows of others stay")
+    parser.add_argument("--only", help="units, separated by commas, * stands for anything: 'decode/15M/*,start'; "
+                                       "rows of others stay")
     parser.add_argument("--list", action="store_true", help="list the units")
     parser.add_argument("--quick", action="store_true", help="two short rounds each: whether it works, not how fast")
     parser.add_argument("--force", action="store_true", help="do not wait for an idle machine; the rows say how busy it was")

@@ -89,4 +89,5 @@ def peers_have(module):
     if not PEERS_PYTHON.exists():
         return "not installed; `scripts/bench-peers` makes .venv-peers"
     done = subprocess.run([PEERS_PYTHON, "-c", f"import {module}"], capture_output=True, text=True)
-    return None if done.returncode == 0 else f"cannot be imported in .venv-peers: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
+    lines = done.stderr.strip().splitlines() or ["?"]
+    return None if done.returncode == 0 else f"cannot be imported in .venv-peers: {lines[-1]}"

@@ -24,9 +24,9 @@ def artifact(m, n, k, precision):
     source, path = folder / f"{m}x{n}x{k}.onnx", folder / f"{m}x{n}x{k}-{precision}.ingot"
     if not source.exists():
         weight = np.random.default_rng(0).standard_normal((k, n), np.float32)
-        graph = helper.make_graph(
-            [helper.make_node("MatMul", ["x", "w"], ["y"])], "main", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [m, k])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [m, n])], [numpy_helper.from_array(weight, "w")])
+        ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [m, k]), ("y", [m, n]))]
+        node = helper.make_node("MatMul", ["x", "w"], ["y"])
+        graph = helper.make_graph([node], "main", ports[:1], ports[1:], [numpy_helper.from_array(weight, "w")])
         onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), source)
     if not path.exists() or path.stat().st_mtime < compiler_age():
         flags = [] if precision == "f32" else ["--precision", precision]

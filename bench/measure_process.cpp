@@ -1,6 +1,6 @@
-// measure_process COMMAND [ARGUMENT...]: runs a command with its stdout discarded and prints one line of JSON: wall-clock
-// seconds from fork to exit, the most memory that was resident, and the exit status. A small process of its own, because
-// the peak of a child starts at what its parent had.
+// measure_process COMMAND [ARGUMENT...]: runs a command with its stdout discarded and prints one line of JSON:
+// wall-clock seconds from fork to exit, the most memory that was resident, and the exit status. A small process of its
+// own, because the peak of a child starts at what its parent had.
 #include <chrono>
 #include <cstdio>
 #include <fcntl.h>

@@ -73,7 +73,8 @@ def run(command, timeout=600):
 def compiler_age():
     """When what compiles and runs was built last: older artifacts are made anew."""
     build = ROOT / "build/dev"
-    return max((build / path).stat().st_mtime for path in ("bin/ingot", "libexec/ingot/ingot-compiler", "lib/libingot_runtime.so"))
+    files = ("bin/ingot", "libexec/ingot/ingot-compiler", "lib/libingot_runtime.so")
+    return max((build / file).stat().st_mtime for file in files)
 
 
 class ReferencingGraph(onnx_graph.Graph):
@@ -132,7 +133,8 @@ class Model:
             self.tokenizer.write_bytes((STORIES / "tok512.bin").read_bytes())
             self.checkpoint.write_bytes((STORIES / "stories260K.bin").read_bytes())
             return self.checkpoint
-        sizes = {field: getattr(self.shape, field) for field in ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "max_seq")}
+        fields = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "max_seq")
+        sizes = {field: getattr(self.shape, field) for field in fields}
         flags = [text for field, size in sizes.items() for text in ("--" + field.replace("_", "-"), str(size))]
         flags += [] if self.shape.shared_classifier else ["--unshared-classifier"]
         partial = self.checkpoint.with_suffix(".part")

@@ -36,5 +36,6 @@ def picture(rows):
                 f'<rect x="{LABELS}" y="{y}" width="{length:.1f}" height="{BAR}" fill="{COLOURS.get(peer, "#555555")}"/>',
                 text(LABELS + length + 4, y + 11, f"{ratio:.2f}")]
     x = LABELS + scale
-    out += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 12}" stroke="#222222" stroke-dasharray="3 2"/>', "</svg>"]
+    dashed = 'stroke="#222222" stroke-dasharray="3 2"'
+    out += [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{height - 12}" {dashed}/>', "</svg>"]
     return "\n".join(out) + "\n"

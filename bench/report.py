@@ -75,8 +75,8 @@ def markdown(head, rows, align):
 
 
 def table(rows, skipped, picture=None):
-    lines = ["# Measured on a CPU", "", "Written by `make bench`; what the columns mean stands in [README.md](README.md), how it is",
-             "measured in [performance.md](../performance.md).", ""]
+    lines = ["# Measured on a CPU", "", "Written by `make bench`; what the columns mean stands in [README.md](README.md), how it",
+             "is measured in [performance.md](../performance.md).", ""]
     lines += [f"{device}, {date}." for device, date in dict.fromkeys((row["device"], row["date"]) for row in rows)] + [""]
     if picture:
         lines += [f"![How many times faster than the peers]({picture})", ""]

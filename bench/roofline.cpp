@@ -191,9 +191,7 @@ double flopRate(const std::string &type, unsigned threads, double seconds) {
   return pass ? rate(threads, seconds, [&](unsigned) { return pass(); }) : 0;
 }
 
-bool valid(unsigned threads, double seconds) {
-  return threads >= 1 && threads <= 1024 && seconds > 0 && seconds <= 60;
-}
+bool valid(unsigned threads, double seconds) { return threads >= 1 && threads <= 1024 && seconds > 0 && seconds <= 60; }
 
 } // namespace
 

@@ -84,7 +84,8 @@ def test_a_machine_that_is_never_quiet_is_measured_in_bounded_time(monkeypatch):
     monkeypatch.setattr(method.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     monkeypatch.setattr(method.Others, "share", lambda self: 0.9)
     patience = method.Patience(each=10, left=25)
-    kept = method.run_rounds({"a": lambda: now.__setitem__(0, now[0] + 1) or 1.0}, [], method.Plan(seconds=100, patience=patience))
+    arms = {"a": lambda: now.__setitem__(0, now[0] + 1) or 1.0}
+    kept = method.run_rounds(arms, [], method.Plan(seconds=100, patience=patience))
     assert patience.left < 1 and now[0] < 60
     assert len(kept) == 9 and method.summarise(kept, "a").busy == 0.9
 
@@ -106,7 +107,8 @@ def test_rows_of_an_earlier_run_are_replaced_and_others_stay():
 
 
 def test_table_has_a_cell_for_every_column_and_a_unit_for_every_metric():
-    text = report.table([row(), row(metric="read_bandwidth", peer=None, peer_name=None, ratio=None, roofline=None)], ["peer: gone"])
+    alone = row(metric="read_bandwidth", peer=None, peer_name=None, ratio=None, roofline=None)
+    text = report.table([row(), alone], ["peer: gone"])
     lines = [line for line in text.splitlines() if line.startswith("| seeded-15M")]
     assert len(lines) == 2 and all(line.count("|") == len(report.HEAD) + 1 for line in lines)
     assert "30 tokens/s" in lines[0] and "| 1.5 |" in lines[0] and "| 50% |" in lines[0]
@@ -129,7 +131,8 @@ def test_targets_are_met_missed_or_not_measured():
     assert verdicts(row(ratio=1.5))[line] == "yes"
     assert verdicts(row(ratio=1.49))[line] == "**no**"
     # One worker, another precision, peer or model says nothing about this line.
-    assert verdicts(row(workers=1), row(precision="bf16"), row(peer_name="ONNX Runtime"), row(case="seeded-110M"))[line] == "not measured"
+    others = row(workers=1), row(precision="bf16"), row(peer_name="ONNX Runtime"), row(case="seeded-110M")
+    assert verdicts(*others)[line] == "not measured"
 
 
 def test_the_worst_row_decides():
