@@ -50,17 +50,18 @@ static void check(ingot_status *status) {
   std::exit(1);
 }
 
-/// A tensor of the manifest with its memory; all dtypes of decoders have four bytes.
+/// A tensor of the manifest with its memory; the dtypes of decoders have four bytes, that of the seed eight.
 struct Tensor {
   explicit Tensor(const nlohmann::json &port) : shape(port["shape"].get<std::vector<int64_t>>()) {
     size_t elements = 1;
     for (int64_t extent : shape)
       elements *= static_cast<size_t>(extent);
-    data.assign(elements, port["role"] == "count" ? 1 : 0);
+    uint8_t bits = port["dtype"] == "i64" ? 64 : 32;
+    data.assign(elements * bits / 32, port["role"] == "count" ? 1 : 0);
     dl.data = data.data();
     dl.device = {kDLCPU, 0};
     dl.ndim = static_cast<int>(shape.size());
-    dl.dtype = {static_cast<uint8_t>(port["dtype"] == "f32" ? kDLFloat : kDLInt), 32, 1};
+    dl.dtype = {static_cast<uint8_t>(port["dtype"] == "f32" ? kDLFloat : kDLInt), bits, 1};
     dl.shape = shape.data();
   }
   std::vector<int64_t> shape;
