@@ -51,16 +51,24 @@ static std::optional<program::DType> convertibleType(Type element) {
   return element.isBF16() ? std::optional(program::DType::bf16) : std::nullopt;
 }
 
-/// `data` in the element type of `plain`: rounded to nearest even, or widened exactly.
-static ParamData converted(const ParamData &data, RankedTensorType plain) {
-  program::DType from = *convertibleType(data.type.getElementType()), to = *convertibleType(plain.getElementType());
-  auto bytes = std::make_shared<std::vector<char>>(plain.getNumElements() * program::byteSize(to));
+/// `data` in another element type: rounded to nearest even, or widened exactly.
+static ParamData converted(const ParamData &data, Type element) {
+  program::DType from = *convertibleType(data.type.getElementType()), to = *convertibleType(element);
+  int64_t elements = data.type.getNumElements();
+  auto bytes = std::make_shared<std::vector<char>>(elements * program::byteSize(to));
   runtime::convertElements(from, reinterpret_cast<const std::byte *>(data.bytes.data()), to,
-                           reinterpret_cast<std::byte *>(bytes->data()), plain.getNumElements());
-  return ParamData{plain, ArrayRef<char>(*bytes), bytes};
+                           reinterpret_cast<std::byte *>(bytes->data()), elements);
+  return ParamData{RankedTensorType::get(data.type.getShape(), element), ArrayRef<char>(*bytes), bytes};
 }
 
-/// Row-major bytes of `op`'s value, from the module or from outside, perhaps in another precision.
+/// Whether `data` are in the stored order of `type`, as another artifact has them: told by their shape, which has one
+/// dimension more than the row-major one.
+static bool isStored(const ParamData &data, RankedTensorType type) {
+  auto panels = dyn_cast_or_null<PanelsAttr>(type.getEncoding());
+  return panels && data.type.getShape() == ArrayRef<int64_t>(panels.storedShape(type.getShape()));
+}
+
+/// The bytes of `op`'s value, from the module or from outside, perhaps in another precision, row-major or as stored.
 static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
   RankedTensorType type = op.getTensorType();
   auto plain = RankedTensorType::get(type.getShape(), type.getElementType());
@@ -83,7 +91,7 @@ static FailureOr<ParamData> sourceOf(ParamOp op, const ParamStore &params) {
                             << " has no data: expects them in the model or in the file given by --params";
   bool fits = data->type.getElementType() == type.getElementType() ||
               (convertibleType(data->type.getElementType()) && convertibleType(type.getElementType()));
-  if (data->type.getShape() != type.getShape() || !fits)
+  if ((data->type.getShape() != type.getShape() && !isStored(*data, type)) || !fits)
     return op.emitOpError() << "@" << op.getSymName() << " expects data of type " << plain << ", but got "
                             << data->type;
   return *data;
@@ -106,9 +114,9 @@ LogicalResult ingot::withStoredBytes(ModuleOp module, StringRef name, const Para
     return failure();
   RankedTensorType type = op.getTensorType();
   if (data->type.getElementType() != type.getElementType())
-    data = converted(*data, RankedTensorType::get(type.getShape(), type.getElementType()));
+    data = converted(*data, type.getElementType());
   auto panels = dyn_cast_or_null<PanelsAttr>(op.getTensorType().getEncoding());
-  if (!panels)
+  if (!panels || isStored(*data, type))
     return consume(data->bytes);
   ArrayRef<int64_t> logical = op.getTensorType().getShape();
   std::vector<char> packed(data->bytes.size());

@@ -12,8 +12,8 @@ namespace ingot {
 /// The parameters that programs of `module` use, in order of declaration, without member, offset and checksum.
 mlir::FailureOr<std::vector<runtime::ManifestParam>> describeParams(mlir::ModuleOp module);
 
-/// Whether all of `used` have data of their shape and element type, or of float32 for bfloat16 and the reverse; reports
-/// every one that has not.
+/// Whether all of `used` have data of their shape (row-major, or as they are stored) and element type, or of float32
+/// for bfloat16 and the reverse; reports every one that has not.
 mlir::LogicalResult checkParams(mlir::ModuleOp module, const std::vector<runtime::ManifestParam> &used,
                                 const ParamStore &params);
 

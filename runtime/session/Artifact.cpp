@@ -51,12 +51,18 @@ Status Artifact::bindParams(const std::string &path) {
     size_t slash = path.rfind('/');
     std::string beside = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + parsed.externalParams;
     Result<MappedFile> mapped = MappedFile::open(beside);
-    if (!mapped)
-      return mapped.status();
-    externalFile = std::move(*mapped);
+    if (mapped)
+      externalFile = std::move(*mapped);
+    else
+      missingParams = mapped.status();
   }
   for (size_t i = 0; i < parsed.params.size(); ++i) {
     const ManifestParam &param = parsed.params[i];
+    paramIndices.emplace(param.name, i);
+    if (!missingParams.ok()) {
+      params.emplace_back();
+      continue;
+    }
     std::span<const std::byte> holder = externalFile.bytes();
     if (parsed.externalParams.empty()) {
       const ZipReader::Member *member = zip.find(param.member);
@@ -71,7 +77,6 @@ Status Artifact::bindParams(const std::string &path) {
     if (bytes > 0 && reinterpret_cast<uintptr_t>(data.data()) % byteSize(param.dtype) != 0)
       return Status::corrupt("parameter '" + param.name + "' is not aligned to its elements");
     params.push_back(data);
-    paramIndices.emplace(param.name, i);
   }
   return Status::success();
 }

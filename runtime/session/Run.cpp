@@ -86,6 +86,7 @@ Status Session::runStep(Entry &entry) { return runSteps(entry, {}); }
 Status Session::runSteps(Entry &entry, const std::function<bool()> &between) {
   if (broken)
     return Status::cancelled("the session was cancelled in the middle of a step; reset it first");
+  INGOT_RETURN_IF_ERROR(missingParams);
   INGOT_RETURN_IF_ERROR(checkInputs(entry));
   if (takeCancellation())
     return Status::cancelled("the run was cancelled");

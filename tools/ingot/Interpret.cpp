@@ -68,6 +68,7 @@ Status interpret(const EntryOptions &options) {
   Result<std::shared_ptr<runtime::Artifact>> artifact = runtime::Artifact::open(options.artifact);
   if (!artifact)
     return artifact.status();
+  INGOT_RETURN_IF_ERROR((*artifact)->paramsStatus());
   Result<const runtime::ManifestEntry *> entry = chooseEntry((*artifact)->manifest(), options.entry);
   if (!entry)
     return entry.status();

@@ -29,6 +29,7 @@ Status verifyArtifact(const Artifact &artifact) {
     if (!ZipReader::crcMatches(member))
       problems += "\n  member '" + member.name + "' does not match its checksum";
   const Manifest &manifest = artifact.manifest();
+  INGOT_RETURN_IF_ERROR(artifact.paramsStatus());
   for (size_t i = 0; i < manifest.params.size(); ++i)
     if (sha256(artifact.paramBytes(i)) != manifest.params[i].sha256)
       problems += "\n  parameter '" + manifest.params[i].name + "' does not match its sha256";
