@@ -282,8 +282,7 @@ private:
       bool stream = access.streamed && buffers.lookup(memref).getKind() == task::BufferKind::Param;
       auto box = task::AccessAttr::get(func.getContext(), symbolOf(memref),
                                        bind(access.offsets, grid.size(), maker.getIntegers()), access.sizes, stream);
-      bytes += llvm::product_of(access.sizes) *
-               llvm::divideCeil(cast<MemRefType>(memref.getType()).getElementTypeBitWidth(), 8);
+      bytes += access.moved * llvm::divideCeil(cast<MemRefType>(memref.getType()).getElementTypeBitWidth(), 8);
       (access.write ? writes : reads).push_back(box);
       if (access.certain)
         certain.push_back(box);

@@ -107,10 +107,27 @@ private:
 
 } // namespace
 
+/// How many elements of `operand` one execution touches, at most. Moving data touches no more on one side than the
+/// other operands have together: a gather reads the rows that its result holds, wherever in the table they lie.
+static int64_t movedElements(tile::TileOpInterface op, OpOperand &operand) {
+  auto elementsOf = [](Value value) {
+    auto type = dyn_cast<ShapedType>(value.getType());
+    return type ? type.getNumElements() : 0;
+  };
+  int64_t all = elementsOf(operand.get());
+  if (op.getFlops() != 0)
+    return all;
+  int64_t others = 0;
+  for (OpOperand &other : op->getOpOperands())
+    if (&other != &operand)
+      others += elementsOf(other.get());
+  return std::min(all, others);
+}
+
 SmallVector<BodyAccess> ingot::accessesOf(task::BodyOp body) {
   Tracer tracer(body);
   SmallVector<BodyAccess> accesses;
-  auto add = [&](Value operand, bool write, bool certain, bool streamed) {
+  auto add = [&](Value operand, bool write, bool certain, bool streamed, int64_t moved) {
     if (!isa<MemRefType>(operand.getType()))
       return;
     auto view = tracer.trace(operand);
@@ -118,19 +135,23 @@ SmallVector<BodyAccess> ingot::accessesOf(task::BodyOp body) {
       return;
     auto offsets = AffineMap::get(tracer.getNumDims(), 0, view->offsets, body.getContext());
     // A reshaped view is a box whose parts may stay unwritten.
-    BodyAccess access = {view->argument.getArgNumber(), offsets, view->sizes, write,
-                         certain && view->refinable,    streamed};
-    if (!llvm::is_contained(accesses, access))
+    BodyAccess access = {view->argument.getArgNumber(), offsets,  view->sizes, write,
+                         certain && view->refinable,    streamed, moved};
+    auto *same = llvm::find_if(accesses, [&](const BodyAccess &known) { return known.sameBox(access); });
+    if (same == accesses.end())
       accesses.push_back(access);
+    else
+      same->moved = std::max(same->moved, moved);
   };
   body.walk([&](tile::TileOpInterface tileOp) {
     for (OpOperand &operand : tileOp->getOpOperands()) {
       bool destination = operand.getOperandNumber() + 1 == tileOp->getNumOperands();
       bool streamed = isa<tile::ContractOp>(tileOp) && operand.getOperandNumber() == 1;
+      int64_t moved = movedElements(tileOp, operand);
       if (!destination || tileOp.keepsDestination())
-        add(operand.get(), /*write=*/false, /*certain=*/false, streamed && !destination);
+        add(operand.get(), /*write=*/false, /*certain=*/false, streamed && !destination, moved);
       if (destination)
-        add(operand.get(), /*write=*/true, /*certain=*/!tileOp.keepsDestination(), /*streamed=*/false);
+        add(operand.get(), /*write=*/true, /*certain=*/!tileOp.keepsDestination(), /*streamed=*/false, moved);
     }
   });
   return accesses;

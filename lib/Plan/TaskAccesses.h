@@ -14,7 +14,13 @@ struct BodyAccess {
   bool write;
   bool certain;  // write: every element is written
   bool streamed; // read: the right operand of a contraction, worth prefetching
-  bool operator==(const BodyAccess &) const = default;
+  int64_t moved; // elements of the box that one task touches, at most; what it costs
+
+  /// Whether this declares what `other` declares.
+  bool sameBox(const BodyAccess &other) const {
+    return argument == other.argument && offsets == other.offsets && sizes == other.sizes && write == other.write &&
+           certain == other.certain && streamed == other.streamed;
+  }
 };
 
 /// All boxes that the tile ops of `body` read and write, without duplicates.
