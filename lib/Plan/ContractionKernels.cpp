@@ -49,7 +49,7 @@ Tile operandTile(Value operand, ArrayRef<unsigned> dims, const Tile &tile) {
 /// Rows of a task: enough of them to be worth the panel that they share, few enough to stay in a cache beside it.
 constexpr int64_t kMostRows = 128, kLeastRows = 32;
 /// Multiply-adds below which a task costs more to order than to compute.
-constexpr int64_t kLeastWork = 512;
+constexpr int64_t kLeastWork = 256;
 /// Columns of a task whose right operand has no panels.
 constexpr int64_t kColumns = 64, kLeastColumns = 16;
 /// Rows from which it pays to copy a right operand that is not in panels together.
