@@ -109,7 +109,8 @@ def selected(patterns, table):
     for pattern in patterns.split(","):
         found = [name for name in table if fnmatch.fnmatch(name, pattern) or name.startswith(pattern + "/")]
         if not found:
-            raise SystemExit(f"bench: no unit matches '{pattern}'; --list shows them")
+            print(f"bench: no unit matches '{pattern}'; --list shows them", file=sys.stderr)
+            raise SystemExit(2)
         names += found
     return [name for name in table if name in names]
 
