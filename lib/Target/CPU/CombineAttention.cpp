@@ -10,6 +10,9 @@ using namespace mlir;
 using namespace ingot;
 using namespace ingot::cpu;
 
+/// Weights of the parts lie on the stack.
+static constexpr int64_t kMostParts = 1024;
+
 namespace {
 
 /// Combines the parts of one row after the other, always in order of the parts.
@@ -92,8 +95,9 @@ LogicalResult cpu::lowerCombineAttention(Emitter &e, tile::CombineAttentionOp op
   FailureOr<FlatView> parts = flatten(e, op.getParts()), out = flatten(e, op.getOut());
   if (failed(parts) || failed(out))
     return failure();
-  if (parts->shape[3] == 0 || out->shape[3] == 0)
-    return op.emitOpError() << "expects parts and heads with at least one element, but got " << op.getParts().getType();
+  if (parts->shape[3] == 0 || parts->shape[3] > kMostParts || out->shape[3] == 0)
+    return op.emitOpError() << "expects 1 to " << kMostParts << " parts and heads with at least one element, but got "
+                            << op.getParts().getType();
   Combination(e, entry, lanes, *parts, *out).run();
   return success();
 }

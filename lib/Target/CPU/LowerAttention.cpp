@@ -16,6 +16,9 @@ using namespace mlir;
 using namespace ingot;
 using namespace ingot::cpu;
 
+/// A task keeps queries, outputs and a block of widened keys and values on its stack: up to half a megabyte.
+static constexpr int64_t kMostColumns = 1024;
+
 static Block *entryOf(Operation *op) { return &op->getParentOfType<FunctionOpInterface>().getFunctionBody().front(); }
 
 /// What both operations have; start, count and bias may be null.
@@ -38,6 +41,10 @@ template <typename Op> static LogicalResult flattenOperands(AttentionTask &task,
     stride = extent == 1 ? 0 : stride;
   if (task.depth() == 0 || task.valueDepth() == 0)
     return op.emitOpError() << "expects heads with at least one element, but got " << op.getQuery().getType();
+  if (std::max(task.depth(), task.valueDepth()) > kMostColumns)
+    return op.emitOpError() << "with heads of more than " << kMostColumns
+                            << " elements is not supported yet on the CPU, but got " << op.getKey().getType() << " and "
+                            << op.getValue().getType();
   return success();
 }
 

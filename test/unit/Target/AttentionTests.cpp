@@ -3,6 +3,7 @@
 
 #include <array>
 #include <gtest/gtest.h>
+#include <iostream>
 
 using namespace ingot::test;
 
@@ -423,5 +424,39 @@ TEST_P(Attention, hostileParts) {
       bias = -INFINITY;
     for (float value : whole.run(data))
       EXPECT_TRUE(std::isnan(value));
+  }
+}
+
+/// Weights are exponentials within one unit in the last place; below 2^-126 they are 0. With values that are the unit
+/// matrix, and a first score of 0 that is the largest, a part's output is its weights.
+TEST_P(Attention, weightsAreExponentials) {
+  constexpr int64_t kKeys = 64;
+  for (int64_t heads : {1, 40}) {
+    std::string q = memref({1, 1, heads, 1}), k = memref({1, 1, kKeys, 1}), v = memref({1, 1, kKeys, kKeys}),
+                s = memref({1}, "i32"), p = memref({1, 1, heads, 1, kKeys + 2});
+    CompiledBody body("(%i: index, %q: " + q + ", %k: " + k + ", %v: " + v + ", %s: " + s + ", %n: " + s +
+                          ", %p: " + p + ") {\ntile.partial_attention scale 1.0 ins(%q, %k, %v : " + q + ", " + k +
+                          ", " + v + ") first %i start(%s : " + s + ") count(%n : " + s + ") outs(%p : " + p + ")\n}",
+                      GetParam());
+    std::vector<float> query(heads, 1), keys(kKeys, 0), values(kKeys * kKeys, 0), part(heads * (kKeys + 2));
+    std::vector<int32_t> start = {kKeys - 1}, count = {1};
+    for (int64_t j = 0; j < kKeys; ++j)
+      values[j * kKeys + j] = 1;
+    double worst = 0, limit = -126 * std::log(2.0);
+    for (int64_t sample = 0; sample < 2000; ++sample) {
+      for (int64_t j = 1; j < kKeys; ++j)
+        keys[j] = static_cast<float>(-90.0 * (static_cast<double>(sample * kKeys + j) / (2000 * kKeys)));
+      body.run({query.data(), keys.data(), values.data(), start.data(), count.data(), part.data()});
+      for (int64_t j = 0; j < kKeys; ++j) {
+        double exact = std::exp(static_cast<double>(keys[j]));
+        float weight = part[(heads - 1) * (kKeys + 2) + j];
+        if (keys[j] < limit)
+          ASSERT_EQ(weight, 0) << keys[j];
+        else
+          worst = std::max(worst, std::abs(weight - exact) / std::ldexp(1.0, std::ilogb(exact) - 23));
+      }
+    }
+    EXPECT_LE(worst, 1.0) << heads;
+    std::cout << "largest error: " << worst << " units in the last place\n";
   }
 }
