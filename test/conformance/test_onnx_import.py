@@ -9,17 +9,16 @@ import subprocess
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
 from safetensors.numpy import load_file, save_file
 
 import export_onnx
 import llama2c
 import make_checkpoint
+import onnx_backend
 from reference import NumpyDecoder, greedy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EVAL = ROOT / "build/dev/bin/onnx-eval"
-TRANSLATE = ROOT / "build/dev/bin/ingot-translate"
 
 pytestmark = pytest.mark.skipif(not EVAL.exists(), reason="build/dev/bin/onnx-eval is not built")
 
@@ -86,74 +85,26 @@ def test_prefill_equals_decode(tmp_path, style):
 # ---- ONNX's node tests ----
 
 
-def supported_operators():
-    text = subprocess.run([TRANSLATE, "--list-onnx-operators"], capture_output=True, text=True, check=True).stdout
-    return {line.split("|")[1].strip() for line in text.splitlines()[2:]}
-
-
-def with_constants(model, arrays):
-    """The model with its small integer and boolean inputs (shapes, axes, indices, masks) as initialisers."""
-    model = onnx.ModelProto.FromString(model.SerializeToString())
-    constants = {name: value for name, value in arrays.items() if value.dtype.kind in "ib" and value.ndim <= 1}
-    # Dropout's ratio and training mode, Clip's bounds, Range's limits and such are scalars of any type.
-    constants.update({name: value for name, value in arrays.items() if value.ndim == 0})
-    kept = [info for info in model.graph.input if info.name not in constants]
-    del model.graph.input[:]
-    model.graph.input.extend(kept)
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    return model, {name: value for name, value in arrays.items() if name not in constants}
-
-
-def agree(got, want):
-    if got.dtype != want.dtype or got.shape != want.shape:
-        return False
-    tolerance = {np.dtype(np.float16): 2e-3, np.dtype(np.float64): 1e-9}.get(want.dtype, 2e-6)
-    if want.dtype.kind != "f":
-        return np.array_equal(got, want)
-    scale = np.max(np.abs(want[np.isfinite(want)]), initial=1.0)
-    return np.allclose(got, want, rtol=0, atol=tolerance * scale, equal_nan=True)
-
-
-def run_case(case, folder):
+def interpret_case(case, folder):
     """passed, refused (by the importer), failed (to run), wrong or crashed, with a message."""
     folder.mkdir()
-    inputs, expected = case.data_sets[0]
-    names = [info.name for info in case.model.graph.input]
-    arrays = {name: np.asarray(value) for name, value in zip(names, inputs)}
-    outputs = {info.name: np.asarray(value) for info, value in zip(case.model.graph.output, expected)}
-    message = ""
-    for model, values in ((case.model, arrays), with_constants(case.model, arrays)):
+    arrays, outputs = onnx_backend.arrays_of(case)
+    status, got, message = 3, {}, ""
+    for model, values in ((case.model, arrays), onnx_backend.with_constants(case.model, arrays)):
         onnx.save_model(model, folder / "m.onnx")
         status, got, message = evaluate(folder / "m.onnx", values, folder, "--typed")
         if status != 3:
             break
     if status == 0:
-        wrong = [name for name, want in outputs.items() if not agree(got[name], want)]
+        wrong = [name for name, want in outputs.items() if not onnx_backend.agree(got[name], want)]
         return ("wrong", f"outputs {wrong}") if wrong else ("passed", "")
     return {1: "failed", 3: "refused"}.get(status, "crashed"), message
 
 
-def readable(case):
-    """Whether the interpreter's file format and dtypes can carry the case at all."""
-    inputs, outputs = case.data_sets[0]
-    kinds = [getattr(value, "dtype", None) for value in [*inputs, *outputs]]
-    return all(kind in (np.float32, np.float16, np.float64, np.int64, np.int32, np.int8, np.bool_) for kind in kinds)
-
-
 def test_onnx_node_tests(tmp_path):
-    from onnx.backend.test.case.node import collect_testcases
-
-    operators = supported_operators()
-    cases = [
-        case
-        for case in collect_testcases(None)
-        if {node.op_type for node in case.model.graph.node} <= operators
-        and all(opset.domain in ("", "ai.onnx") for opset in case.model.opset_import)
-        and not case.model.functions
-        and readable(case)
-    ]
+    cases = onnx_backend.collect()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = list(pool.map(lambda case: run_case(case, tmp_path / case.name), cases))
+        results = list(pool.map(lambda case: interpret_case(case, tmp_path / case.name), cases))
     by_result = collections.defaultdict(list)
     for case, (result, message) in zip(cases, results):
         by_result[result].append(f"{case.name}: {message.strip()}")
@@ -162,3 +113,12 @@ def test_onnx_node_tests(tmp_path):
         print(f"-- {result}", *by_result[result], sep="\n")
     assert not by_result["wrong"] and not by_result["crashed"] and not by_result["failed"]
     assert len(by_result["passed"]) >= 600
+
+
+def test_onnx_node_tests_in_compiled_code(tools):
+    """One test of sixteen; onnx_backend.py runs all, and docs/results/onnx_backend.json says how that ended."""
+    cases = onnx_backend.sample(onnx_backend.collect(), 16)
+    results = onnx_backend.run(cases)
+    print({result: len(names) for result, names in results.items()}, "of", len(cases))
+    assert not results["wrong"] and not results["crashed"]
+    assert len(results["passed"]) >= 0.7 * len(cases)
