@@ -277,9 +277,6 @@ compile MODEL -o OUT --mesh dp=2,tp=2
 compile MODEL -o OUT --rules megatron,sp,zero1
 compile MODEL -o OUT --target cuda:sm_90a
 compile MODEL -o OUT --emit=cuda
-compile MODEL -o OUT --emit=exe
-generate ART --prompt a --top-k 5
-generate ART --prompt a --top-p 0.5
 generate ART --prompt a --launch graph
 generate ART --prompt a --target cuda
 generate ART --prompt a --target emulator
@@ -289,9 +286,6 @@ run ART --entry decode --outputs OUT --target cuda
 run ART --entry decode --outputs OUT --ranks 2
 train ART --data FILE --steps 10 --out OUT
 eval ART --data FILE
-bench ART
-trace ART -o OUT
-trace ART -o OUT --svg OUT
 inspect ART --sharding
 debug ART --compare FILE
 """
