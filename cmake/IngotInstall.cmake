@@ -4,8 +4,9 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set_target_properties(ingot PROPERTIES INSTALL_RPATH "")
+set_target_properties(ingot ingot-runner PROPERTIES INSTALL_RPATH "")
 install(TARGETS ingot RUNTIME DESTINATION bin)
+install(TARGETS ingot-runner RUNTIME DESTINATION libexec/ingot)
 if(TARGET ingot-compiler)
   set_target_properties(ingot-compiler PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
   install(TARGETS ingot-compiler RUNTIME DESTINATION libexec/ingot)

@@ -8,6 +8,10 @@
 #include "runtime/program/Serialize.h"
 #include "llvm/Support/Path.h"
 
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+
 using namespace mlir;
 using namespace ingot;
 
@@ -25,7 +29,14 @@ public:
       : path(path), contents(contents), params(params), module(contents.targets.front().module) {}
 
   LogicalResult run() {
-    auto created = runtime::ZipWriter::create(path);
+    runtime::MappedFile runner;
+    if (!contents.runner.empty()) {
+      auto mapped = runtime::MappedFile::open(contents.runner);
+      if (!mapped)
+        return report(mapped.status());
+      runner = std::move(*mapped);
+    }
+    auto created = runtime::ZipWriter::create(path, runtime::MemberNames::Safe, runner.bytes());
     if (!created)
       return report(created.status());
     zip.emplace(std::move(*created));
@@ -40,10 +51,20 @@ public:
     // What is written is what is read: a manifest that the runtime refuses is our bug.
     if (auto parsed = runtime::parseManifest(text); !parsed)
       return report(parsed.status());
-    return failure(failed(report(zip->add(runtime::kManifestMember, text))) || failed(report(zip->finish())));
+    if (failed(report(zip->add(runtime::kManifestMember, text))) || failed(report(zip->finish())))
+      return failure();
+    return contents.runner.empty() ? success() : makeExecutable();
   }
 
 private:
+  /// Who may read the file may run it.
+  LogicalResult makeExecutable() {
+    struct stat info;
+    if (::stat(path.c_str(), &info) == 0 && ::chmod(path.c_str(), info.st_mode | ((info.st_mode & 0444) >> 2)) == 0)
+      return success();
+    return report(runtime::Status::io(std::string("cannot make it executable: ") + std::strerror(errno)));
+  }
+
   LogicalResult report(const runtime::Status &status) {
     if (status.ok())
       return success();

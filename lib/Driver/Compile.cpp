@@ -151,6 +151,7 @@ private:
     contents.specialisations = model.specialisations;
     contents.fallbacks = fallbacks;
     contents.externalParams = options.externalParams;
+    contents.runner = options.runner;
     if (failed(chooseTokenizer(options.tokenizer, model.metadata, context, contents)))
       return failure();
     SmallVector<OwningOpRef<ModuleOp>> planned;

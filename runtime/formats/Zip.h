@@ -25,7 +25,9 @@ enum class MemberNames : uint8_t { Safe, Any };
 /// has its zip64 form, so the format does not change with the size of a member. The file appears at `finish`, complete.
 class ZipWriter {
 public:
-  static Result<ZipWriter> create(const std::string &path, MemberNames allowed = MemberNames::Safe);
+  /// `before` stands in front of the archive, for example a program that reads it.
+  static Result<ZipWriter> create(const std::string &path, MemberNames allowed = MemberNames::Safe,
+                                  std::span<const std::byte> before = {});
 
   /// Adds a member whose data begin at a multiple of `alignment`, a power of two. Fails on a name that exists or is not
   /// allowed.

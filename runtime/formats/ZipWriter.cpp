@@ -49,13 +49,15 @@ uint32_t updateCrc(uint32_t crc, std::span<const std::byte> data) {
 
 } // namespace
 
-Result<ZipWriter> ZipWriter::create(const std::string &path, MemberNames allowed) {
+Result<ZipWriter> ZipWriter::create(const std::string &path, MemberNames allowed, std::span<const std::byte> before) {
   Result<AtomicFile> file = AtomicFile::create(path);
   if (!file)
     return file.status();
   ZipWriter writer;
   writer.file = std::move(*file);
   writer.allowed = allowed;
+  INGOT_RETURN_IF_ERROR(writer.file.writeAt(0, before));
+  writer.position = before.size();
   return writer;
 }
 

@@ -1,5 +1,6 @@
 // ingot compile: turns a model into an artifact, or shows a stage on the way.
 #include "Command.h"
+#include "Delegate.h"
 
 #include "ingot/Driver/Compile.h"
 #include "ingot/Import/ONNX.h"
@@ -10,6 +11,7 @@
 #include "llvm/Support/ErrorHandling.h"
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <unistd.h>
 
@@ -83,7 +85,8 @@ void declare(CLI::App &app, Arguments &args) {
   app.add_option("--from", args.from, "stage that a model in text is at: ingot, tile or task")
       ->type_name("STAGE")
       ->capture_default_str();
-  app.add_option("--emit", args.emit, "stage to write: ingot, tile, task, llvm or artifact")
+  app.add_option("--emit", args.emit,
+                 "stage to write: ingot, tile, task, llvm or artifact; or exe, a program that is the artifact too")
       ->type_name("STAGE")
       ->capture_default_str();
   app.add_option("--save-temps", o.saveTemps, "folder for all stages in text")->type_name("DIR");
@@ -132,7 +135,7 @@ std::string setTargets(Arguments &args) {
 }
 
 std::string setStage(const std::string &flag, const std::string &text, Stage &stage) {
-  if (text == "cuda" || text == "exe")
+  if (text == "cuda")
     return flag + " " + text + " is not supported yet";
   auto it = kStages.find(text);
   if (it == kStages.end())
@@ -144,8 +147,16 @@ std::string setStage(const std::string &flag, const std::string &text, Stage &st
 std::string setStages(Arguments &args) {
   if (std::string error = setStage("--from", args.from, args.options.from); !error.empty())
     return error;
-  if (std::string error = setStage("--emit", args.emit, args.options.emit); !error.empty())
+  bool executable = args.emit == "exe";
+  if (std::string error = setStage("--emit", executable ? "artifact" : args.emit, args.options.emit); !error.empty())
     return error;
+  if (executable) {
+    args.options.runner = tool::findHelper("ingot-runner");
+    if (args.options.runner.empty())
+      return "--emit exe needs the program ingot-runner beside ingot-compiler, which is not there";
+    if (std::count(args.params.begin(), args.params.end(), "external"))
+      return "--emit exe with --params external is not supported yet";
+  }
   if (args.options.from > Stage::Task)
     return "expects --from ingot, tile or task, but got '" + args.from + "'";
   if (args.options.from > Stage::Ingot && args.options.precision != "f32")

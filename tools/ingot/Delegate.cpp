@@ -15,9 +15,12 @@ std::string findHelper(const std::string &name) {
   ssize_t length = ::readlink("/proc/self/exe", self, sizeof(self));
   if (length <= 0 || length == sizeof(self))
     return {};
-  std::string path(self, static_cast<size_t>(length));
-  path = path.substr(0, path.rfind('/')) + "/../libexec/ingot/" + name;
-  return ::access(path.c_str(), X_OK) == 0 ? path : "";
+  std::string folder(self, static_cast<size_t>(length));
+  folder.resize(folder.rfind('/') + 1);
+  for (const std::string &path : {folder + "../libexec/ingot/" + name, folder + name})
+    if (::access(path.c_str(), X_OK) == 0)
+      return path;
+  return {};
 }
 
 int delegateToCompiler(int argc, char **argv, const std::string &absent) {

@@ -5,8 +5,8 @@
 
 namespace ingot::tool {
 
-/// `NAME` in ../libexec/ingot beside the folder of the running program, in build trees and where it was installed.
-/// Empty if there is no such program.
+/// The path of the program `name` in ../libexec/ingot beside the folder of the running program, or in that folder, in
+/// build trees and where it was installed. Empty if there is no such program.
 std::string findHelper(const std::string &name);
 
 /// Becomes `ingot-compiler COMMAND ARGUMENTS...`; argv[0] is the command. Comes back only if that fails: prints

@@ -30,6 +30,8 @@ struct ArtifactContents {
   std::vector<ArtifactTarget> targets; // best first
   /// Write parameters to OUTPUT.safetensors beside the artifact.
   bool externalParams = false;
+  /// A program that is put in front and makes the artifact an executable; empty: none.
+  std::string runner;
 };
 
 /// Writes the artifact to `path`. The file appears complete or not at all. Parameters are packed into their stored

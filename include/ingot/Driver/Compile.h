@@ -30,6 +30,7 @@ struct CompileOptions {
   std::string params;   // safetensors for a model in text
   bool externalParams = false;
   std::string tokenizer; // "bytes", or a tokenizer file; empty: what the model carries
+  std::string runner;    // program to put in front of an artifact, which makes it an executable; empty: none
   std::string saveTemps; // folder for the stages in text
 };
 

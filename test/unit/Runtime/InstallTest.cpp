@@ -1,12 +1,15 @@
 // What `make install` gives: programs that start from there, and a CMake package that a C program is built with.
 #include "Synthetic.h"
 
+#include "runtime/formats/Zip.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <sys/wait.h>
 
+using namespace ingot;
 using namespace ingot::test;
 
 namespace {
@@ -67,6 +70,28 @@ TEST_F(InstallTest, OtherVersionsAreRefused) {
       run("cmake -S " + directory.path + " -B " + (directory / "build") + " -DCMAKE_PREFIX_PATH=" + prefix);
   EXPECT_NE(configured.exit, 0);
   EXPECT_NE(configured.out.find("version: 0.1.0"), std::string::npos) << configured.out;
+}
+
+TEST_F(InstallTest, RunnersRunTheArtifactBehindThem) {
+  std::string story = directory / "story", elsewhere = "cd " + prefix + " && env -i ";
+  runtime::MappedFile runner = std::move(*runtime::MappedFile::open(prefix + "/libexec/ingot/ingot-runner"));
+  auto zip = runtime::ZipWriter::create(story, runtime::MemberNames::Safe, runner.bytes());
+  for (const auto &[name, data] : membersOf(makeDecoder()))
+    ASSERT_TRUE(zip->add(name, data));
+  ASSERT_TRUE(zip->finish());
+  std::filesystem::permissions(story, std::filesystem::perms::owner_all);
+
+  EXPECT_EQ(run(elsewhere + story + " --prompt ab --max-tokens 12 2> /dev/null").out, expected + "\n");
+  EXPECT_EQ(run(elsewhere + story + " generate --prompt ab --max-tokens 12 2> /dev/null").out, expected + "\n");
+  EXPECT_EQ(run(elsewhere + story + " inspect > /dev/null").exit, 0);
+  EXPECT_EQ(run(elsewhere + story).exit, 2) << "no prompt";
+  EXPECT_EQ(run("unzip -t -qq " + story).exit, 0);
+
+  std::filesystem::resize_file(story, std::filesystem::file_size(story) - 1);
+  Outcome damaged = run(elsewhere + story + " --prompt ab");
+  EXPECT_EQ(damaged.exit, 1);
+  EXPECT_EQ(damaged.out,
+            "ingot: '" + story + "': archive is broken: it has no end record, so it is no zip file or truncated\n");
 }
 
 } // namespace
