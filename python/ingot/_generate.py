@@ -1,6 +1,7 @@
 """Text generation: options, results, and the call itself."""
 
 import codecs
+import contextlib
 import ctypes
 import dataclasses
 import numbers
@@ -248,21 +249,25 @@ def _get(items):
 
 
 class _Background:
-    """A call in a thread of its own, so that Ctrl-C arrives in this one. An exception may come at any point of `start`."""
+    """A call in a thread of its own, so that Ctrl-C arrives in this one: as an exception at any point of `start` and
+    `wait`. So these use plain locks: interrupted, Thread.join of Python 3.11 takes a thread that runs for one that has
+    ended, and Event.wait may release a lock twice."""
 
-    # Not Thread.join: interrupted, Python 3.11 takes a thread that runs for one that has ended.
     def __init__(self, work, then=lambda: None):
-        self.done, self._go = threading.Event(), threading.Event()
-        self._going, self._abandoned, self._error = False, False, None
+        self._go, self._ended = threading.Lock(), threading.Lock()
+        self._going, self._abandoned, self._done, self._error = False, False, False, None
+        self._go.acquire()
+        self._ended.acquire()
 
         def run():
-            self._go.wait()
+            self._go.acquire()
             try:
                 if not self._abandoned:
                     work()
             except BaseException as error:
                 self._error = error
-            self.done.set()
+            self._done = True
+            self._ended.release()
             then()
 
         self._thread = threading.Thread(target=run, name="ingot-generate", daemon=True)
@@ -270,23 +275,22 @@ class _Background:
     def start(self):
         self._thread.start()
         self._going = True  # the thread is there and will be done
-        self._go.set()
+        self._go.release()
 
     def wait(self):
-        while not self.done.wait(_NAP_SECONDS):
-            pass
+        while not self._done:
+            self._ended.acquire(timeout=_NAP_SECONDS)
 
     def end(self, cancel):
         """Returns when the call has ended, or will never begin."""
         self._abandoned = True
-        self._go.set()
+        with contextlib.suppress(RuntimeError):  # it is released already
+            self._go.release()
         if self._going:
             cancel()
-        while self._going and not self.done.is_set():
-            try:
+        while self._going and not self._done:
+            with contextlib.suppress(KeyboardInterrupt):  # the thread uses the session
                 self.wait()
-            except KeyboardInterrupt:
-                pass  # the thread uses the session
 
     def raise_error(self):
         if self._error:

@@ -26,8 +26,8 @@ struct CompileOptions {
   int64_t prefill = 64;
   int64_t batch = 1;
   std::string precision = "f32"; // or "bf16": what a float32 model is computed in
-  unsigned workers = 0; // 0: the cores of this machine
-  std::string params;   // safetensors for a model in text
+  unsigned workers = 0;          // 0: the cores of this machine
+  std::string params;            // safetensors for a model in text
   bool externalParams = false;
   std::string tokenizer; // "bytes", or a tokenizer file; empty: what the model carries
   std::string runner;    // program to put in front of an artifact, which makes it an executable; empty: none
