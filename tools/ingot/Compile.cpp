@@ -1,6 +1,7 @@
 // ingot compile: turns a model into an artifact, or shows a stage on the way.
 #include "Command.h"
 #include "Delegate.h"
+#include "Support.h"
 
 #include "ingot/Driver/Compile.h"
 #include "ingot/Import/ONNX.h"
@@ -9,7 +10,6 @@
 #include "runtime/formats/File.h"
 
 #include "llvm/Support/ErrorHandling.h"
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -56,14 +56,14 @@ void declare(CLI::App &app, Arguments &args) {
   app.add_option("--dim", args.dims, "extent of a symbolic dimension of an ONNX model")->type_name("NAME=N");
   app.add_option("--input-shape", args.shapes, "shape of an input of an ONNX model")->type_name("NAME=1x128");
   app.add_option("--max-seq", o.maxSeq, "positions of a decoder's cache: bounds prompt and output together")
-      ->check(CLI::PositiveNumber)
+      ->check(tool::whole(1, uint64_t(1) << 40))
       ->type_name("N");
   app.add_option("--batch", o.batch, "sequences that a decoder runs at once")
-      ->check(CLI::PositiveNumber)
+      ->check(tool::whole(1, uint64_t(1) << 40))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--prefill", o.prefill, "tokens per prefill step")
-      ->check(CLI::PositiveNumber)
+      ->check(tool::whole(1, uint64_t(1) << 40))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")
@@ -94,9 +94,10 @@ void declare(CLI::App &app, Arguments &args) {
     app.add_option(absent.flag, args.absent[absent.flag], "not supported yet")->type_name(absent.metavar);
 }
 
+/// What is not there yet is a failure; a value that makes no sense is bad usage.
 int refuse(const std::string &message) {
-  std::fprintf(stderr, "ingot compile: %s\n", message.c_str());
-  return 1;
+  std::fprintf(stderr, "ingot compile: %s\n", tool::printable(message).c_str());
+  return message.find("not supported yet") != std::string::npos ? 1 : 2;
 }
 
 /// Where LLVM ends up without memory: by itself it would abort the process.
@@ -139,7 +140,9 @@ std::string setStage(const std::string &flag, const std::string &text, Stage &st
     return flag + " " + text + " is not supported yet";
   auto it = kStages.find(text);
   if (it == kStages.end())
-    return "expects " + flag + " ingot, tile, task, llvm or artifact, but got '" + text + "'";
+    return "expects " + flag +
+           (flag == "--from" ? " ingot, tile or task" : " ingot, tile, task, llvm, artifact or exe") + ", but got '" +
+           text + "'";
   stage = it->second;
   return {};
 }
@@ -187,11 +190,8 @@ int tool::compileMain(int argc, char **argv) {
   CLI::App app("turns a model into an artifact", "ingot compile");
   Arguments args;
   declare(app, args);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (int exit = tool::parse(app, argc, argv); exit >= 0)
+    return exit;
   if (std::string error = checkAbsent(args); !error.empty())
     return refuse(error);
   for (auto set : {setTargets, setStages, setShapes})

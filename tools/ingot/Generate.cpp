@@ -178,7 +178,7 @@ void addSampling(CLI::App &app, Options &options) {
                  "Divides the positive logits of tokens that occurred before, and multiplies others [1]")
       ->check(positive)
       ->type_name("R");
-  app.add_option("--seed", options.seed, "Of the sampler; prompt i uses S + i [0]")->type_name("S");
+  app.add_option("--seed", options.seed, "Of the sampler; prompt i uses S + i [0]")->check(whole(0))->type_name("S");
 }
 
 } // namespace
@@ -188,7 +188,9 @@ int generateMain(int argc, char **argv) {
   Options options;
   options.addTo(app);
   options.prompts.addTo(app);
-  app.add_option("--max-tokens", options.maxTokens, "Generate at most N tokens for each prompt [256]")->type_name("N");
+  app.add_option("--max-tokens", options.maxTokens, "Generate at most N tokens for each prompt [256]")
+      ->check(whole(0))
+      ->type_name("N");
   addSampling(app, options);
   app.add_option("--stop", options.stops, "End before this text; may be repeated")
       ->allow_extra_args(false)

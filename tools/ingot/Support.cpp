@@ -1,13 +1,53 @@
 #include "Support.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 
 namespace ingot::tool {
 
+namespace {
+
+/// Length of the well-formed UTF-8 character that `text` begins with; 0 if there is none.
+size_t characterLength(std::string_view text) {
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char first = byte(0);
+  size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (length > text.size())
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80)
+      return 0;
+  bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  bool outside = (first == 0xED && byte(1) >= 0xA0) || (first == 0xF4 && byte(1) >= 0x90);
+  return overlong || outside ? 0 : length;
+}
+
+} // namespace
+
+std::string printable(std::string_view message) {
+  std::string text;
+  while (!message.empty()) {
+    auto first = static_cast<unsigned char>(message[0]);
+    size_t length = characterLength(message);
+    bool control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7F;
+    if (length == 0 || control) {
+      text += "\\x";
+      text += "0123456789ABCDEF"[first >> 4];
+      text += "0123456789ABCDEF"[first & 15];
+      length = 1;
+    } else {
+      text += message.substr(0, length);
+    }
+    message.remove_prefix(length);
+  }
+  return text;
+}
+
 int fail(const std::string &message) {
-  std::fprintf(stderr, "ingot: %s\n", message.c_str());
+  std::fprintf(stderr, "ingot: %s\n", printable(message).c_str());
   return 1;
 }
 
@@ -25,12 +65,28 @@ Status fromC(ingot_status *status) {
   return result;
 }
 
+CLI::Validator whole(uint64_t low, uint64_t high) {
+  auto check = [=](const std::string &text) -> std::string {
+    uint64_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high)
+      return {};
+    return "expects a whole number from " + std::to_string(low) + " to " + std::to_string(high) + ", but got '" + text +
+           "'";
+  };
+  return CLI::Validator(check, "");
+}
+
 int parse(CLI::App &app, int argc, char **argv) {
   try {
     app.parse(argc, argv);
     return -1;
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    std::ostringstream out, err;
+    int exit = app.exit(error, out, err);
+    std::fputs(out.str().c_str(), stdout);
+    std::fputs(printable(err.str()).c_str(), stderr);
+    return exit == 0 ? 0 : 2;
   }
 }
 
@@ -43,10 +99,12 @@ void RunOptions::addTo(CLI::App &app) {
   app.add_option("--launch", launch, "megakernel, eager, graph, or interleaved (one thread, random legal order)")
       ->check(CLI::IsMember({"megakernel", "eager", "graph", "interleaved"}))
       ->type_name("HOW");
-  app.add_option("--interleaving-seed", interleavingSeed, "Chooses the order of --launch interleaved")->type_name("S");
+  app.add_option("--interleaving-seed", interleavingSeed, "Chooses the order of --launch interleaved")
+      ->check(whole(0))
+      ->type_name("S");
   app.add_option("--target", target, "cpu, cpu:ISA, cuda, emulator or interpreter [cpu]")->type_name("TARGET");
   app.add_option("--affinity", affinity, "Bind workers to these cpus, for example 0-3,8")->type_name("CPUS");
-  app.add_option("--ranks", ranks, "Number of ranks [1]")->check(CLI::PositiveNumber)->type_name("N");
+  app.add_option("--ranks", ranks, "Number of ranks [1]")->check(whole(1, 1 << 16))->type_name("N");
 }
 
 namespace {

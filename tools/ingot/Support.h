@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ namespace ingot::tool {
 
 using runtime::Result;
 using runtime::Status;
+
+/// A message for a terminal: bytes that are no UTF-8, and control characters but line ends and tabs, become \xNN.
+std::string printable(std::string_view message);
 
 /// Prints "ingot: MESSAGE" to standard error and returns the exit status 1.
 int fail(const std::string &message);
@@ -30,6 +34,9 @@ struct Closer {
   void operator()(ingot_session *session) const { ingot_session_close(session); }
 };
 template <typename T> using Owned = std::unique_ptr<T, Closer>;
+
+/// Whole numbers from `low` to `high`. CLI11 alone takes "-1" for the largest unsigned number.
+CLI::Validator whole(uint64_t low, uint64_t high = std::numeric_limits<uint64_t>::max());
 
 /// Parses the arguments of a command. Returns -1 to go on, or the exit status: 0 after --help, 2 on bad usage.
 int parse(CLI::App &app, int argc, char **argv);

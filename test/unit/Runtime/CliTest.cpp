@@ -31,9 +31,10 @@ TEST_F(CliTest, UsageErrorsExitWith2) {
   EXPECT_EQ(run("generate @/x.ingot --prompt a --tokens 1").exit, 2);
   EXPECT_EQ(run("generate @/x.ingot --prompt a --unknown").exit, 2);
   EXPECT_EQ(run("run @/x.ingot --workers 0 --outputs y").exit, 2);
-  for (const char *option :
-       {"temperature -1", "temperature inf", "temperature nan", "top-k -1", "top-k 1.5", "top-p -0.1", "top-p 1.5",
-        "top-p nan", "presence-penalty inf", "frequency-penalty x", "repetition-penalty -1", "steps-per-launch 0"}) {
+  for (const char *option : {"temperature -1", "temperature inf", "temperature nan", "top-k -1", "top-k 1.5",
+                             "top-p -0.1", "top-p 1.5", "top-p nan", "presence-penalty inf", "frequency-penalty x",
+                             "repetition-penalty -1", "steps-per-launch 0", "seed -1", "seed x", "max-tokens -1",
+                             "max-tokens 1e9", "max-tokens 99999999999999999999", "interleaving-seed -3", "ranks 0"}) {
     Outcome outcome = run(std::string("generate @/x.ingot --prompt a --") + option);
     EXPECT_EQ(outcome.exit, 2) << option;
     EXPECT_NE(outcome.err, "") << option;
@@ -68,6 +69,14 @@ TEST_F(CliTest, MissingAndForeignFiles) {
   EXPECT_EQ(run("inspect @/a.zip").err,
             "ingot: '" + (directory / "a.zip") + "': it is a zip file, but no artifact: it has no manifest.json\n");
   EXPECT_EQ(run("inspect @").exit, 1);
+}
+
+TEST_F(CliTest, MessagesArePrintable) {
+  EXPECT_EQ(run("inspect @/$(printf \"a\\377\\033b\\303\\244\")").err,
+            "ingot: cannot read '" + (directory / "a\\xFF\\x1Bb\u00e4") + "': No such file or directory\n");
+  Outcome usage = run("generate @/x.ingot --prompt a --seed $(printf \"\\377\")");
+  EXPECT_EQ(usage.exit, 2);
+  EXPECT_NE(usage.err.find("\\xFF"), std::string::npos) << usage.err;
 }
 
 TEST_F(CliTest, GeneratesPromptAndText) {
