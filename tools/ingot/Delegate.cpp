@@ -5,10 +5,24 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
 namespace ingot::tool {
+
+namespace {
+
+/// What LLVM's libraries and the smallest compilation take. Where the address space is limited to less, LLVM would end
+/// the process by a signal, some of it before `main`.
+constexpr size_t kCompilerAddressSpace = size_t(384) << 20;
+
+bool hasAddressSpace(size_t bytes) {
+  void *address = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address != MAP_FAILED && ::munmap(address, bytes) == 0;
+}
+
+} // namespace
 
 std::string findHelper(const std::string &name) {
   char self[PATH_MAX];
@@ -27,6 +41,9 @@ int delegateToCompiler(int argc, char **argv, const std::string &absent) {
   std::string compiler = findHelper("ingot-compiler");
   if (compiler.empty())
     return fail(absent);
+  if (!hasAddressSpace(kCompilerAddressSpace))
+    return fail("out of memory: the compiler needs " + std::to_string(kCompilerAddressSpace >> 20) +
+                " MiB of address space");
   static char name[] = "ingot";
   std::vector<char *> arguments = {name};
   arguments.insert(arguments.end(), argv, argv + argc);
