@@ -178,7 +178,10 @@ private:
   LogicalResult writeText(StringRef text) {
     if (options.output == "-") {
       llvm::outs() << text;
-      return success();
+      llvm::outs().flush();
+      std::error_code error = llvm::outs().error();
+      llvm::outs().clear_error(); // LLVM would end the process
+      return error ? fail("cannot write to standard output: " + error.message()) : success();
     }
     auto file = runtime::AtomicFile::create(options.output);
     runtime::Status status =

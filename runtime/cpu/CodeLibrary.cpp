@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -19,7 +20,14 @@ int createMemoryFile(const char *name) {
   int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
   if (fd < 0 && errno == EINVAL) // older kernels do not know MFD_EXEC and always allow execution
     fd = ::memfd_create(name, MFD_CLOEXEC);
-  return fd;
+  if (fd < 0 || fd > STDERR_FILENO)
+    return fd;
+  // A process without standard output must not print into its code.
+  int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int error = errno;
+  ::close(fd);
+  errno = error;
+  return higher;
 }
 
 bool writeAll(int fd, std::span<const std::byte> bytes) {

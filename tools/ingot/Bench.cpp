@@ -157,7 +157,11 @@ int benchMain(int argc, char **argv) {
       ->check(CLI::Range(1u, 10000u))
       ->type_name("N");
   app.add_option("--seconds", options.seconds, "Length of a round [0.1]")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check([](const std::string &text) { // a range alone lets NaN through
+        double seconds = -1;
+        bool fits = CLI::detail::lexical_cast(text, seconds) && seconds >= 0 && seconds <= 3600;
+        return fits ? std::string() : "expects a number from 0 to 3600, but got '" + text + "'";
+      })
       ->type_name("S");
   app.add_flag("--json", options.json, "Print JSON");
   app.add_flag("--calibrate", options.calibrate, "Measure this machine instead, for --target-description");

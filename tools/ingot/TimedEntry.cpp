@@ -52,7 +52,9 @@ Status writeFile(const std::string &path, const std::string &text) {
 
 void TimingOptions::addTimingTo(CLI::App &app) {
   app.add_option("--entry", entry, "The entry")->type_name("NAME");
-  app.add_option("--position", position, "Positions that the sequence has behind it [64]")->type_name("N");
+  app.add_option("--position", position, "Positions that the sequence has behind it [64]")
+      ->check(whole(0))
+      ->type_name("N");
   app.add_option("--target-description", description,
                  "Schedule for this machine, as `ingot bench --calibrate` describes it")
       ->type_name("FILE.json");

@@ -12,7 +12,8 @@
 namespace ingot::cpu {
 
 mlir::Value emitExp(mlir::ImplicitLocOpBuilder &builder, mlir::Value x);
-/// exp for arguments that are at most 0 or NaN, as the weights of a softmax: results below 2^-126 become 0, others as exp.
+/// exp for arguments that are at most 0 or NaN, as the weights of a softmax: results below 2^-126 become 0, others as
+/// exp.
 mlir::Value emitExpOfNonPositive(mlir::ImplicitLocOpBuilder &builder, mlir::Value x);
 mlir::Value emitExp2(mlir::ImplicitLocOpBuilder &builder, mlir::Value x);
 mlir::Value emitExpM1(mlir::ImplicitLocOpBuilder &builder, mlir::Value x);

@@ -44,9 +44,9 @@ void registerCpuTarget(mlir::DialectRegistry &registry);
 
 /// What generated code may use of a machine.
 struct CpuPipelineOptions {
-  int64_t lanes = 8;      // float32 elements of a vector register
-  int64_t registers = 16; // vector registers
-  bool baseline = false;  // no instructions for float16 conversion, rounding and fused multiply-add
+  int64_t lanes = 8;            // float32 elements of a vector register
+  int64_t registers = 16;       // vector registers
+  bool baseline = false;        // no instructions for float16 conversion, rounding and fused multiply-add
   llvm::StringRef kernels = ""; // ISA level of the micro-kernels; empty: none
 };
 
