@@ -1,5 +1,6 @@
 """Artifacts: compiled models."""
 
+import contextlib
 import ctypes
 import dataclasses
 import functools
@@ -11,9 +12,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from . import _checks
 from ._errors import InvalidArgumentError
 from ._library import library
 
+_INT32_MAX = 2**31 - 1
 _SAMPLING = ("sampled", "temperature", "top_k", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "seed")
 
 
@@ -66,12 +69,14 @@ class Artifact:
 
     def __init__(self, path: Union[str, os.PathLike]):
         """Opens a file. Raises FileError if it cannot be read, CorruptError if it is no artifact or damaged."""
+        encoded = _checks.path("path", path)
         self.path = os.fspath(path)
         handle = ctypes.c_void_p()
-        library().check(library().artifact_open(os.fsencode(self.path), ctypes.byref(handle)))
+        library().check(library().artifact_open(encoded, ctypes.byref(handle)))
         self._handle = handle
         self._finalizer = weakref.finalize(self, library().artifact_close, handle)
-        self._lock = threading.Lock()
+        self._forget()
+        _artifacts.add(self)
         self._folder = None  # of a temporary file
         self.manifest = json.loads(library().artifact_manifest(handle))
         self.entries = {described["name"]: _entry(described) for described in self.manifest["entries"]}
@@ -85,9 +90,14 @@ class Artifact:
     def __exit__(self, *_):
         self.close()
 
+    def _forget(self):
+        """No session yet for single calls: at first, and in a forked process."""
+        self._lock, self._single = threading.Lock(), None
+
     def close(self) -> None:
         """Closes the file, once no session uses it any more. May be called twice."""
-        if single := self.__dict__.pop("_single", None):
+        single, self._single = self._single, None
+        if single:
             single.close()
         self._finalizer()
         if self._folder:
@@ -139,27 +149,31 @@ class Artifact:
 
         return Session(self, workers, target, affinity, launch, interleaving_seed, memory_limit, params)
 
-    @functools.cached_property
-    def _single(self):
-        return self.session()
+    @contextlib.contextmanager
+    def _single_call(self):
+        """The session for single calls, in its initial state."""
+        with self._lock:
+            self._open_handle()
+            if self._single is None:
+                self._single = self.session()
+            self._single.reset()
+            yield self._single
 
     def run(self, entry: Optional[str] = None, **inputs: Any) -> Dict[str, np.ndarray]:
         """One step of `entry` (default: the only one) from the initial state. See `Session.run`."""
-        with self._lock:
-            self._single.reset()
-            return self._single.run(entry, **inputs)
+        with self._single_call() as session:
+            return session.run(entry, **inputs)
 
     def generate(self, prompt: Union[str, Sequence], **options: Any):
         """Continues a prompt from the initial state. See `Session.generate`."""
-        with self._lock:
-            self._single.reset()
-            return self._single.generate(prompt, **options)
+        with self._single_call() as session:
+            return session.generate(prompt, **options)
 
     def tokenize(self, text: str, *, at_start: bool = True) -> List[int]:
         """Token ids of a text. `at_start`: begin with the tokenizer's beginning-of-sequence token, if it has one.
 
         Raises InvalidArgumentError if the artifact has no tokenizer."""
-        data, count = text.encode(errors="surrogateescape"), ctypes.c_size_t()
+        data, count = _checks.text("tokenize", text), ctypes.c_size_t()
         call = functools.partial(library().tokenize, self._open_handle(), data, len(data), int(at_start))
         library().check(call(None, 0, ctypes.byref(count)))
         tokens = (ctypes.c_int32 * count.value)()
@@ -170,12 +184,28 @@ class Artifact:
         """Text of token ids; `previous` is the token before the first, or -1. Bytes that are no UTF-8 become U+FFFD.
 
         Raises InvalidArgumentError if the artifact has no tokenizer."""
-        array, size = (ctypes.c_int32 * len(tokens))(*tokens), ctypes.c_size_t()
-        call = functools.partial(library().detokenize, self._open_handle(), previous, array, len(tokens))
+        try:
+            ids = [_checks.integer("a token id", token, 0, _INT32_MAX) for token in tokens]
+        except TypeError as error:
+            raise InvalidArgumentError(f"detokenize expects token ids, but got {tokens!r:.80}") from error
+        previous = _checks.integer("previous", previous, -1, _INT32_MAX)
+        array, size = (ctypes.c_int32 * len(ids))(*ids), ctypes.c_size_t()
+        call = functools.partial(library().detokenize, self._open_handle(), previous, array, len(ids))
         library().check(call(None, 0, ctypes.byref(size)))
         text = ctypes.create_string_buffer(size.value)
         library().check(call(text, size.value, ctypes.byref(size)))
         return text.raw[: size.value].decode(errors="replace")
+
+
+_artifacts = weakref.WeakSet()
+
+
+def _after_fork():
+    for artifact in list(_artifacts):
+        artifact._forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def load(path: Union[str, os.PathLike]) -> Artifact:

@@ -6,11 +6,12 @@ import subprocess
 import tempfile
 from typing import Any, List, Mapping, Optional, Sequence, Union
 
-from . import _locate
+from . import _checks, _locate
 from ._artifact import Artifact, load
 from ._errors import Error, InvalidArgumentError
 
 _BAD_USAGE = 2
+_LOADABLE = ("artifact", "exe")
 
 
 class CompileError(Error):
@@ -20,7 +21,13 @@ class CompileError(Error):
 def _arguments(options) -> List[str]:
     """`{"max_seq": 128, "target": ["cpu:avx2"], "dim": {"n": 4}}` as a command line."""
     arguments = []
+    if options.get("help"):
+        raise InvalidArgumentError("help is no option of a compilation")
+    if options.get("emit") is not None and options["emit"] not in _LOADABLE:
+        raise InvalidArgumentError(f"emit expects {' or '.join(_LOADABLE)}, but got {options['emit']!r}")
     for name, value in options.items():
+        if not name.replace("-", "_").isidentifier():
+            raise InvalidArgumentError(f"there is no option '{name}'")
         flag = "--" + name.replace("_", "-")
         if isinstance(value, Mapping):
             value = [f"{key}={item}" for key, item in value.items()]
@@ -74,7 +81,8 @@ def compile(
         params: safetensors file with the weights of a model in text.
         tokenizer: "bytes" or a tokenizer file.
         dim: extents of symbolic dimensions of an ONNX model, by name.
-        options: every other option of `ingot compile`, for example `input_shape={"x": "1x128"}`.
+        options: every other option of `ingot compile`, for example `input_shape={"x": "1x128"}`; `emit` may be
+            "artifact" or "exe".
 
     Raises:
         CompileError: the model cannot be compiled, or this build has no compiler.
@@ -86,6 +94,8 @@ def compile(
     folder = tempfile.TemporaryDirectory(prefix="ingot-")
     path = os.fspath(output) if output is not None else os.path.join(folder.name, "model.ingot")
     command = [_locate.find("bin/ingot"), "compile", *_arguments(options), "-o", path, "--", _write_model(model, folder.name)]
+    for argument in command:
+        _checks.without_zeros("ingot compile", os.fsencode(argument))
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     message = done.stderr.decode(errors="replace").strip()
     if done.returncode == _BAD_USAGE:

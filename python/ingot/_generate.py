@@ -1,18 +1,25 @@
 """Text generation: options, results, and the call itself."""
 
+import atexit
 import codecs
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import numbers
+import os
 import queue
+import sys
 import threading
+import time
+import weakref
 from collections.abc import Sequence
 from typing import Iterator, List, Optional, Union
 
 import numpy as np
 
-from ._errors import InvalidArgumentError
+from . import _checks
+from ._errors import CancelledError, InvalidArgumentError
 from ._library import FINISHES, GenerateParams, GenerateResult, Prompt, SequenceResult, TokenCallback, library
 
 
@@ -71,13 +78,14 @@ class Options:
 
     def __post_init__(self):
         for name in ("max_tokens", "seed", "top_k"):
-            value, limit = getattr(self, name), 2**32 if name == "top_k" else 2**64
-            if not isinstance(value, numbers.Integral) or not 0 <= value < limit:
-                raise InvalidArgumentError(f"{name} expects an integer from 0 to {limit - 1}, but got {value!r}")
+            limit = 2**32 if name == "top_k" else 2**64
+            setattr(self, name, _checks.integer(name, getattr(self, name), 0, limit - 1))
         for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty"):
-            if not isinstance(getattr(self, name), numbers.Real):
-                raise InvalidArgumentError(f"{name} expects a number, but got {getattr(self, name)!r}")
-        self.stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+            setattr(self, name, _checks.number(name, getattr(self, name)))
+        try:
+            self.stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+        except TypeError as error:
+            raise InvalidArgumentError(f"stop expects texts, but got {self.stop!r}") from error
         if not all(isinstance(text, str) and "\0" not in text for text in self.stop):
             raise InvalidArgumentError(f"stop expects texts without zero bytes, but got {self.stop!r}")
 
@@ -91,7 +99,7 @@ def _is_ids(prompt):
 def _prompt(prompt):
     """A Prompt; it keeps alive what it points to."""
     if isinstance(prompt, str):
-        text = prompt.encode(errors="surrogateescape")
+        text = _checks.text("a prompt", prompt)
         return Prompt(text=text, text_length=len(text))
     if not _is_ids(prompt):
         raise InvalidArgumentError(f"a prompt expects a text or token ids, but got {prompt!r:.80}")
@@ -138,7 +146,7 @@ class Run:
         self.sequences = [_Sequence() for _ in prompts]
         self.results = (SequenceResult * len(prompts))()
         self.total = GenerateResult()
-        stops = [text.encode(errors="surrogateescape") for text in options.stop]
+        stops = [_checks.text("stop", text) for text in options.stop]
         self.params = GenerateParams(
             max_tokens=options.max_tokens,
             temperature=options.temperature,
@@ -158,8 +166,9 @@ class Run:
             sequence_results=self.results,
         )
 
-    def _call(self, handle, on_token):
-        """Runs to the end in the calling thread. `on_token` gets (sequence, Token) and returns whether to go on."""
+    def _call(self, handle, on_token, leave=lambda: None):
+        """Runs to the end in the calling thread. `on_token` gets (sequence, Token) and returns whether to go on;
+        `leave` makes an `on_token` that waits return."""
         failure = []
 
         def callback(_, token):
@@ -170,7 +179,8 @@ class Run:
                 failure.append(error)
                 return 1
 
-        status = library().generate(handle, ctypes.byref(self.params), TokenCallback(callback), None)
+        with _ended_at_exit(lambda: (leave(), library().cancel(handle))):
+            status = library().generate(handle, ctypes.byref(self.params), TokenCallback(callback), None)
         library().check(status)
         if failure:
             raise failure[0]
@@ -200,11 +210,18 @@ class Run:
             sequence.tokens,
             FINISHES[result.finish],
             result.prompt_tokens,
-            np.array(sequence.logits) if self.options.logits else None,
+            self._logits(sequence) if self.options.logits else None,
             self.total.prompt_seconds,
             self.total.first_token_seconds,
             self.total.decode_seconds,
         )
+
+    def _logits(self, sequence):
+        if sequence.logits:
+            return np.array(sequence.logits)
+        ports = [port for entry in self.session.artifact.entries.values() for port in entry.outputs]
+        vocabulary = next((port.shape[-1] for port in ports if port.role == "logits" and port.shape), 0)
+        return np.empty((0, vocabulary), np.float32)
 
     def stream(self) -> Iterator[Token]:
         if self.batched:
@@ -220,14 +237,16 @@ class Run:
             return wanted.get()  # goes on when the next one is asked for
 
         with self.session._in_use() as handle:
-            call = _Background(lambda: self._call(handle, on_token), lambda: tokens.put(None))
+            leave = functools.partial(wanted.put, False)
+            call = _Background(lambda: self._call(handle, on_token, leave), lambda: tokens.put(None))
             try:
                 call.start()
                 while token := _get(tokens):
                     yield token
+                    self.session._check_process()
                     wanted.put(True)
             except BaseException as error:
-                wanted.put(False)
+                leave()
                 # Who leaves the loop ends the call at a token, who interrupts it at once.
                 call.end(lambda: isinstance(error, GeneratorExit) or library().cancel(handle))
                 raise
@@ -235,6 +254,37 @@ class Run:
             if rest := self.sequences[0].finish():
                 yield Token(rest)
 
+
+# Calls that are in C: what ends each. A thread that comes back from C when Python is gone aborts the process.
+_in_c = set()
+_exiting = False
+
+
+@contextlib.contextmanager
+def _ended_at_exit(end):
+    _in_c.add(end)
+    try:
+        if _exiting:
+            raise CancelledError("the interpreter is exiting")
+        yield
+    finally:
+        _in_c.discard(end)
+
+
+def _at_exit():
+    global _exiting
+    _exiting = True
+    for end in list(_in_c):
+        end()
+    while _in_c:
+        time.sleep(0.001)
+
+
+# Exit handlers run last first: this one before that of weakref, which closes sessions. Threads that Python waits for
+# have ended by then.
+weakref.finalize(_at_exit, lambda: None)
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_in_c.clear)
 
 # A signal that comes just before a thread falls asleep does not wake it: no sleep is longer than this.
 _NAP_SECONDS = 0.1
@@ -256,6 +306,7 @@ class _Background:
     def __init__(self, work, then=lambda: None):
         self._go, self._ended = threading.Lock(), threading.Lock()
         self._going, self._abandoned, self._done, self._error = False, False, False, None
+        self._pid = os.getpid()
         self._go.acquire()
         self._ended.acquire()
 
@@ -283,12 +334,14 @@ class _Background:
 
     def end(self, cancel):
         """Returns when the call has ended, or will never begin."""
+        if os.getpid() != self._pid:
+            return  # a forked process does not have the thread
         self._abandoned = True
         with contextlib.suppress(RuntimeError):  # it is released already
             self._go.release()
         if self._going:
             cancel()
-        while self._going and not self._done:
+        while self._going and not self._done and not sys.is_finalizing():  # which stops the thread for good
             with contextlib.suppress(KeyboardInterrupt):  # the thread uses the session
                 self.wait()
 

@@ -9,11 +9,20 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
+from . import _checks
 from ._artifact import Artifact
 from ._errors import InvalidArgumentError
 from ._generate import Generation, Options, Run, Token
 from ._library import LAUNCHES, Memory, SessionOptions, Tensor, library
 from ._tensors import input_tensor, numpy_dtype, output_tensor
+
+_MAX_WORKERS = 4096  # of the runtime
+
+
+def _close_where_made(close, handle, pid):
+    """Closes a handle, but not in a forked process, which has none of the threads that this would wait for."""
+    if os.getpid() == pid:
+        close(handle)
 
 
 class _Executor:
@@ -21,25 +30,29 @@ class _Executor:
 
     def __init__(self, target, workers, affinity):
         handle = ctypes.c_void_p()
-        bound = affinity.encode() if affinity else None
-        library().check(library().executor_create(target.encode(), workers, bound, ctypes.byref(handle)))
+        bound = None if affinity is None else _checks.name("affinity", affinity) or None
+        target, workers = _checks.name("target", target), _checks.integer("workers", workers, 0, _MAX_WORKERS)
+        library().check(library().executor_create(target, workers, bound, ctypes.byref(handle)))
         self.handle = handle
-        weakref.finalize(self, library().executor_close, handle)
+        weakref.finalize(self, _close_where_made, library().executor_close, handle, os.getpid())
 
 
 class Session:
     """Made by `Artifact.session`. A session belongs to one thread at a time: a call while another is in progress raises
-    InvalidArgumentError. Only `cancel` may come from anywhere. It is a context manager that closes itself."""
+    InvalidArgumentError. Only `cancel` may come from anywhere. A forked process cannot use the sessions that it
+    finds, but may make its own. It is a context manager that closes itself."""
 
     def __init__(self, artifact, workers, target, affinity, launch, interleaving_seed, memory_limit, params):
         if launch is None:
             launch = artifact.manifest["entries"][0].get("launch", "megakernel")
-        if launch not in LAUNCHES:
+        if not isinstance(launch, str) or launch not in LAUNCHES:
             raise InvalidArgumentError(f"expects a launch of {', '.join(LAUNCHES)}, but got '{launch}'")
-        executor = _Executor(target, workers, affinity)
         options = SessionOptions(
-            launch=LAUNCHES[launch], interleaving_seed=interleaving_seed, memory_limit=memory_limit
+            launch=LAUNCHES[launch],
+            interleaving_seed=_checks.integer("interleaving_seed", interleaving_seed, 0, 2**64 - 1),
+            memory_limit=_checks.integer("memory_limit", memory_limit, 0, 2**64 - 1),
         )
+        executor = _Executor(target, workers, affinity)
         handle = ctypes.c_void_p()
         status = library().session_create(
             artifact._open_handle(), executor.handle, ctypes.byref(options), ctypes.byref(handle)
@@ -51,8 +64,8 @@ class Session:
 
     def _take(self, artifact, executor, handle):
         self._artifact, self._executor, self._handle = artifact, executor, handle
-        self._busy = threading.Lock()
-        self._finalizer = weakref.finalize(self, library().session_close, handle)
+        self._busy, self._pid = threading.Lock(), os.getpid()
+        self._finalizer = weakref.finalize(self, _close_where_made, library().session_close, handle, self._pid)
 
     def __enter__(self) -> "Session":
         return self
@@ -60,8 +73,13 @@ class Session:
     def __exit__(self, *_):
         self.close()
 
+    def _check_process(self):
+        if os.getpid() != self._pid:
+            raise InvalidArgumentError("the session was made before this process was forked: make one here")
+
     @contextlib.contextmanager
     def _in_use(self):
+        self._check_process()
         if not self._busy.acquire(blocking=False):
             raise InvalidArgumentError("the session is in use: a session runs one thing at a time")
         try:
@@ -82,7 +100,9 @@ class Session:
 
     def close(self) -> None:
         """Gives the memory back. May be called twice."""
-        if self._finalizer.alive:
+        if os.getpid() != self._pid:
+            self._finalizer.detach()
+        elif self._finalizer.alive:
             with self._in_use():
                 self._finalizer()
 
@@ -103,6 +123,7 @@ class Session:
 
     def cancel(self) -> None:
         """Stops the run in progress, or the next one: it raises CancelledError. May be called from any thread."""
+        self._check_process()
         if self._finalizer.alive:
             library().cancel(self._handle)
 
@@ -116,13 +137,15 @@ class Session:
 
     def load_params(self, path: Union[str, os.PathLike]) -> None:
         """Uses the weights of a safetensors file from now on. Raises FileError, CorruptError, InvalidArgumentError."""
+        encoded = _checks.path("path", path)
         with self._in_use() as handle:
-            library().check(library().params_load(handle, os.fsencode(path)))
+            library().check(library().params_load(handle, encoded))
 
     def save_params(self, path: Union[str, os.PathLike]) -> None:
         """Writes the weights as safetensors, row-major, under the names of the model. Raises FileError."""
+        encoded = _checks.path("path", path)
         with self._in_use() as handle:
-            library().check(library().params_save(handle, os.fsencode(path)))
+            library().check(library().params_save(handle, encoded))
 
     def run(
         self, entry: Optional[str] = None, *, out: Optional[Mapping[str, Any]] = None, **inputs: Any

@@ -185,7 +185,69 @@ def test_session_options(mlp_path):
             artifact.session(launch="rocket")
 
 
+def test_numbers_that_do_not_fit(decoder):
+    artifact, _ = decoder
+    sizes = [("workers", -1), ("workers", 4097), ("workers", 2**32), ("workers", 1.5), ("workers", "2"), ("workers", None)]
+    sizes += [(name, value) for name in ("memory_limit", "interleaving_seed") for value in (-1, 2**64, 0.5, None)]
+    for name, value in sizes:
+        with pytest.raises(ingot.InvalidArgumentError, match=f"{name} expects an integer from 0 to"):
+            artifact.session(**{name: value})
+    for value in (-1, 2**64, "1"):
+        with pytest.raises(ingot.InvalidArgumentError, match="seed expects an integer from 0 to 18446744073709551615"):
+            artifact.generate("ab", seed=value)
+    with pytest.raises(ingot.InvalidArgumentError, match="temperature expects a number"):
+        artifact.generate("ab", temperature=10**400)
+    with pytest.raises(ingot.InvalidArgumentError, match="stop expects texts"):
+        artifact.generate("ab", stop=None)
+    assert artifact.generate("ab", max_tokens=np.int64(2), seed=np.uint8(3)).finish == "length"
+    for tokens in ([2**32 + 97], [2**31], [-1], [1.5], ["a"], "a", None, 5):
+        with pytest.raises(ingot.InvalidArgumentError, match="token id"):
+            artifact.detokenize(tokens)
+    for previous in (-2, 2**31, None):
+        with pytest.raises(ingot.InvalidArgumentError, match="previous expects an integer from -1 to 2147483647"):
+            artifact.detokenize([97], previous=previous)
+    for token in (2**32 + 97, -1):
+        with pytest.raises(ingot.InvalidArgumentError):
+            artifact.generate([token])
+    assert artifact.detokenize(np.array([97, 98])) == "ab" and artifact.detokenize([]) == ""
+
+
+def test_texts_and_paths_that_make_no_sense(decoder, tmp_path):
+    artifact, _ = decoder
+    for text in (None, b"ab", 5):
+        with pytest.raises(ingot.InvalidArgumentError, match="tokenize expects a text, but got"):
+            artifact.tokenize(text)
+    with pytest.raises(ingot.InvalidArgumentError, match="surrogates"):
+        artifact.tokenize("\ud800")
+    assert artifact.tokenize("a\0b")[-3:] == [97, 0, 98]
+    for options in (dict(target=None), dict(target=5), dict(affinity=0), dict(launch=["eager"]), dict(params=5)):
+        with pytest.raises(ingot.InvalidArgumentError, match="expects"):
+            artifact.session(**options)
+    for options in (dict(target="cpu\0x"), dict(affinity="0\0x"), dict(params="a\0b")):
+        with pytest.raises(ingot.InvalidArgumentError, match="no zero bytes"):
+            artifact.session(**options)
+    for path in (artifact.path + "\0x", os.fsencode(artifact.path) + b"\0x"):
+        with pytest.raises(ingot.InvalidArgumentError, match="path expects no zero bytes"):
+            ingot.load(path)
+    with pytest.raises(ingot.InvalidArgumentError, match="path expects a path, but got None"):
+        ingot.load(None)
+    with artifact.session(workers=1) as session:
+        for method in (session.load_params, session.save_params):
+            with pytest.raises(ingot.InvalidArgumentError, match="no zero bytes"):
+                method(f"{tmp_path}/a\0b")
+    with pytest.raises(ingot.InvalidArgumentError, match="no zero bytes"):
+        ingot.compile("a\0b")
+    with pytest.raises(ingot.InvalidArgumentError, match="no zero bytes"):
+        ingot.compile(MLP, params="a\0b")
+    assert os.listdir(tmp_path) == []
+
+
 # ---- Generation ----
+
+
+def test_no_logits_have_a_shape(decoder):
+    logits = decoder[0].generate("ab", max_tokens=0, logits=True).logits
+    assert logits.dtype == np.float32 and logits.shape == (0, 256)
 
 
 def test_generate(decoder):
@@ -320,6 +382,72 @@ def test_interrupt_ends_a_generation(decoder):
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
 
 
+# ---- Exit and fork ----
+
+
+def run_script(script, *arguments):
+    """(exit status, stdout, stderr) of a Python program"""
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"))
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+OPEN_STREAM = (
+    "import ingot, sys, threading, os\n"
+    "artifact = ingot.load(sys.argv[1])\n"
+    "session = artifact.session(workers=2)\n"
+    "stream = session.stream('ab', max_tokens=12)\n"
+    "next(stream)\n"
+)
+
+
+def test_exit_while_a_stream_is_open(decoder):
+    path = decoder[0].path
+    assert run_script(OPEN_STREAM, path) == (0, "", "")
+    status, _, errors = run_script(OPEN_STREAM + "for token in stream: raise KeyError('mine')\n", path)
+    assert status == 1 and errors.endswith("KeyError: 'mine'\n"), errors
+    # A thread that Python does not wait for.
+    daemon = (
+        "def work():\n"
+        "    session = artifact.session(workers=1)\n"
+        "    while True:\n"
+        "        session.reset()\n"
+        "        session.generate('ab', max_tokens=20)\n"
+        "        ran.set()\n"
+        "ran = threading.Event()\n"
+        "threading.excepthook = lambda _: None\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "ran.wait()\n"
+    )
+    assert run_script(OPEN_STREAM + daemon, path) == (0, "", "")
+    # A thread that Python waits for keeps its stream.
+    waits = "threading.Thread(target=lambda: print(len(list(stream)))).start()\n"
+    assert run_script(OPEN_STREAM + waits, path) == (0, "11\n", "")
+
+
+def test_fork(decoder):
+    script = OPEN_STREAM + (
+        "before = artifact.generate('ab', max_tokens=5).tokens\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    calls = (lambda: next(stream), session.reset, session.cancel, lambda: session.generate('ab'))\n"
+        "    for call in calls:\n"
+        "        try: call()\n"
+        "        except ingot.InvalidArgumentError as error: assert 'before this process was forked' in str(error)\n"
+        "        else: assert False\n"
+        "    session.close()\n"
+        "    assert artifact.generate('ab', max_tokens=5).tokens == before\n"
+        "    with artifact.session(workers=2) as own:\n"
+        "        assert own.generate('ab', max_tokens=5).tokens == before\n"
+        "    sys.exit(7)\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7\n"
+        "assert len(list(stream)) == 11\n"
+        "assert artifact.generate('ab', max_tokens=5).tokens == before\n"
+    )
+    assert run_script(script, decoder[0].path) == (0, "", "")
+
+
 # ---- Compilation ----
 
 
@@ -354,3 +482,10 @@ def test_compile_errors(tmp_path):
         ingot.compile(MLP, no_such_option=1)
     with pytest.raises(ingot.InvalidArgumentError):
         ingot.compile(MLP, max_seq=-1)
+    for emit in ("ingot", "tile", "task", "llvm", "", ["task"]):
+        with pytest.raises(ingot.InvalidArgumentError, match="emit expects artifact or exe"):
+            ingot.compile(MLP, emit=emit)
+    with pytest.raises(ingot.InvalidArgumentError, match="emit=task"):
+        ingot.compile(MLP, **{"emit=task": True})
+    with pytest.raises(ingot.InvalidArgumentError, match="help is no option"):
+        ingot.compile(MLP, help=True)
