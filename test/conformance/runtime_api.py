@@ -3,116 +3,31 @@
 import ctypes
 import json
 import pathlib
-from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+import sys
+from ctypes import POINTER, byref, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_void_p
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python"))
+
+# The structures are those of the Python package; calls and checks here are plainer, to reach what it would refuse.
+from ingot._library import (  # noqa: E402
+    GenerateParams,
+    GenerateResult,
+    Memory,
+    Prompt,
+    SequenceResult,
+    SessionOptions,
+    Tensor,
+    TokenCallback as TOKEN_CALLBACK,
+)
+
 LIBRARY = ROOT / "build/dev/lib/libingot_runtime.so"
 
 MEGAKERNEL, EAGER, GRAPH, INTERLEAVED = range(4)
 UNSUPPORTED = 3  # ingot_code
 FINISH = ["length", "eos", "stop", "caller"]
-
-
-class Tensor(ctypes.Structure):
-    """DLTensor of DLPack 0.6, CPU memory."""
-
-    _fields_ = [
-        ("data", c_void_p),
-        ("device_type", c_int),
-        ("device_id", c_int),
-        ("ndim", c_int),
-        ("code", ctypes.c_uint8),
-        ("bits", ctypes.c_uint8),
-        ("lanes", ctypes.c_uint16),
-        ("shape", POINTER(ctypes.c_int64)),
-        ("strides", POINTER(ctypes.c_int64)),
-        ("byte_offset", c_uint64),
-    ]
-
-
-class Sized(ctypes.Structure):
-    """An option structure: begins with its size."""
-
-    def __init__(self, **fields):
-        super().__init__(size=ctypes.sizeof(self), **fields)
-
-
-class SessionOptions(Sized):
-    _fields_ = [("size", c_size_t), ("launch", c_int), ("interleaving_seed", c_uint64), ("memory_limit", c_uint64)]
-
-
-class Memory(Sized):
-    USES = ["params", "state", "arena", "inputs", "outputs", "private_bytes"]
-    _fields_ = [("size", c_size_t)] + [(use, c_uint64) for use in USES]
-
-
-class GenerateResult(Sized):
-    _fields_ = [
-        ("size", c_size_t),
-        ("prompt_tokens", c_uint64),
-        ("generated_tokens", c_uint64),
-        ("finish", c_int),
-        ("prompt_seconds", c_double),
-        ("first_token_seconds", c_double),
-        ("decode_seconds", c_double),
-    ]
-
-
-class Prompt(ctypes.Structure):
-    _fields_ = [
-        ("text", c_char_p),
-        ("text_length", c_size_t),
-        ("tokens", POINTER(c_int32)),
-        ("num_tokens", c_size_t),
-    ]
-
-
-class SequenceResult(ctypes.Structure):
-    _fields_ = [("prompt_tokens", c_uint64), ("generated_tokens", c_uint64), ("finish", c_int)]
-
-
-class GenerateParams(Sized):
-    _fields_ = [
-        ("size", c_size_t),
-        ("prompt", c_char_p),
-        ("prompt_length", c_size_t),
-        ("tokens", POINTER(c_int32)),
-        ("num_tokens", c_size_t),
-        ("max_tokens", c_uint64),
-        ("temperature", c_float),
-        ("seed", c_uint64),
-        ("top_k", c_uint32),
-        ("top_p", c_float),
-        ("stop", POINTER(c_char_p)),
-        ("num_stop", c_size_t),
-        ("ignore_eos", c_uint32),
-        ("decode_only", c_uint32),
-        ("result", POINTER(GenerateResult)),
-        ("presence_penalty", c_float),
-        ("frequency_penalty", c_float),
-        ("repetition_penalty", c_float),
-        ("steps_per_launch", c_uint32),
-        ("prompts", POINTER(Prompt)),
-        ("num_prompts", c_size_t),
-        ("sequence_results", POINTER(SequenceResult)),
-    ]
-
-
-class Token(Sized):
-    _fields_ = [
-        ("size", c_size_t),
-        ("id", c_int32),
-        ("text", c_void_p),
-        ("text_length", c_size_t),
-        ("logits", POINTER(c_float)),
-        ("num_logits", c_size_t),
-        ("sequence", c_size_t),
-    ]
-
-
-TOKEN_CALLBACK = ctypes.CFUNCTYPE(c_int, c_void_p, POINTER(Token))
 
 
 def _load():

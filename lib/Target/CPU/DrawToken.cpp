@@ -137,13 +137,10 @@ void DrawLowering::row(Value slot) {
 }
 
 LogicalResult DrawLowering::run() {
-  SmallVector<FlatView> views;
-  for (Value operand : op.getOperands()) {
-    FailureOr<FlatView> view = flatten(e, operand);
-    if (failed(view))
-      return failure();
-    views.push_back(*view);
-  }
+  FailureOr<SmallVector<FlatView>> flattened = flattenAll(e, op.getOperands());
+  if (failed(flattened))
+    return failure();
+  SmallVector<FlatView> &views = *flattened;
   start = views[1], count = views[2], seed = views[3], out = views[4];
   w.emplace(e, views[0], lanes);
   {

@@ -28,6 +28,17 @@ FailureOr<FlatView> cpu::flatten(ImplicitLocOpBuilder &builder, Value memref) {
   return view;
 }
 
+FailureOr<SmallVector<FlatView>> cpu::flattenAll(ImplicitLocOpBuilder &builder, ValueRange memrefs) {
+  SmallVector<FlatView> views;
+  for (Value memref : memrefs) {
+    FailureOr<FlatView> view = flatten(builder, memref);
+    if (failed(view))
+      return failure();
+    views.push_back(*view);
+  }
+  return views;
+}
+
 Access cpu::accessThrough(ImplicitLocOpBuilder &builder, const FlatView &view, AffineMap map) {
   Access access{view.memref, view.element, SmallVector<int64_t>(map.getNumDims(), 0), nullptr};
   int64_t offset = 0;

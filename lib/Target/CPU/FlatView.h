@@ -20,6 +20,8 @@ struct FlatView {
 
 /// Emits the flat view of a memref. Fails with a diagnostic when shape or strides are not static.
 mlir::FailureOr<FlatView> flatten(mlir::ImplicitLocOpBuilder &builder, mlir::Value memref);
+/// The same for each of `memrefs`.
+mlir::FailureOr<llvm::SmallVector<FlatView>> flattenAll(mlir::ImplicitLocOpBuilder &builder, mlir::ValueRange memrefs);
 
 /// The elements of an operand as a function of the indices of a loop nest: element `offset + sum(iv[d] * strides[d])`.
 struct Access {

@@ -49,13 +49,10 @@ static LogicalResult lowerContract(ImplicitLocOpBuilder &builder, tile::Contract
   LoopNest nest;
   nest.extents = op.getExtents();
   nest.reductionDims = op.getReductionDims();
-  SmallVector<FlatView> views;
-  for (Value operand : op.getOperands()) {
-    FailureOr<FlatView> view = flatten(builder, operand);
-    if (failed(view))
-      return failure();
-    views.push_back(*view);
-  }
+  FailureOr<SmallVector<FlatView>> flattened = flattenAll(builder, op.getOperands());
+  if (failed(flattened))
+    return failure();
+  SmallVector<FlatView> &views = *flattened;
   Type accumulator = accumulatorType(views[0].element, views[1].element, views[2].element);
   if (!accumulator)
     return op.emitOpError() << "a contraction of " << views[0].element << " and " << views[1].element << " into "

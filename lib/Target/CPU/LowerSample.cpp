@@ -15,13 +15,10 @@ using namespace ingot::cpu;
 using I = ValueMath::I;
 
 static LogicalResult lowerCountTokens(Emitter &e, tile::CountTokensOp op, int64_t lanes) {
-  SmallVector<FlatView> views;
-  for (Value operand : op.getOperands()) {
-    FailureOr<FlatView> view = flatten(e, operand);
-    if (failed(view))
-      return failure();
-    views.push_back(*view);
-  }
+  FailureOr<SmallVector<FlatView>> flattened = flattenAll(e, op.getOperands());
+  if (failed(flattened))
+    return failure();
+  SmallVector<FlatView> &views = *flattened;
   const FlatView &tokens = views[0], &out = views[4];
   if (out.strides.back() != 1)
     return op.emitOpError() << "expects counts to be contiguous along the vocabulary";

@@ -240,13 +240,10 @@ void WeightsLowering::row(Value slot) {
 }
 
 LogicalResult WeightsLowering::run() {
-  SmallVector<FlatView> views;
-  for (Value operand : op.getOperands()) {
-    FailureOr<FlatView> view = flatten(e, operand);
-    if (failed(view))
-      return failure();
-    views.push_back(*view);
-  }
+  FailureOr<SmallVector<FlatView>> flattened = flattenAll(e, op.getOperands());
+  if (failed(flattened))
+    return failure();
+  SmallVector<FlatView> &views = *flattened;
   FlatView out = views.pop_back_val();
   logits = views[0], count = views[1], counts = views[2];
   arrays.assign(views.begin() + 3, views.end());
