@@ -363,7 +363,7 @@ def test_mlp(tmp_path):
     "flags,code,message",
     [
         (["--precision", "fp16"], 1, "ingot compile: --precision fp16 is not supported yet\n"),
-        (["--precision", "bf16", "--from", "tile"], 1, "ingot compile: --precision is for tensor programs, but got --from tile\n"),
+        (["--precision", "bf16", "--from", "tile"], 2, "ingot compile: --precision is for tensor programs, but got --from tile\n"),
     ],
 )
 def test_refusals(tmp_path, flags, code, message):
