@@ -245,6 +245,17 @@ Status checkGrids(const Program &program) {
   return Status::success();
 }
 
+/// Whoever walks a program keeps an entry per counter, and a few bytes can declare millions that nothing signals.
+Status checkCounters(const Program &program) {
+  uint64_t signals = 0;
+  for (const Launch &launch : program.launches)
+    signals += static_cast<uint64_t>(launch.numTasks()) * launch.signals.size();
+  if (program.numCounters() > signals + kMaxUnsignalled)
+    return Status::corrupt("program expects at most 2^16 counters more than signals, but got " +
+                           str(uint64_t(program.numCounters())) + " counters and " + str(signals) + " signals");
+  return Status::success();
+}
+
 } // namespace
 
 AffineBounds boundsOf(const Affine &affine, const std::vector<int64_t> &grid) {
@@ -260,7 +271,7 @@ Status checkStructure(const Program &program) {
   INGOT_RETURN_IF_ERROR(checkGrids(program));
   for (const Launch &launch : program.launches)
     INGOT_RETURN_IF_ERROR((LaunchChecker{program, launch, "launch @" + launch.symbol}.check()));
-  return Status::success();
+  return checkCounters(program);
 }
 
 Status checkSchedule(const Program &program) {

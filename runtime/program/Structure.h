@@ -9,7 +9,8 @@ namespace ingot::program {
 // Bounds that keep every later computation free of overflow and of absurd memory needs.
 inline constexpr int64_t kMaxTasks = int64_t(1) << 28;
 inline constexpr uint64_t kMaxCounters = uint64_t(1) << 24;
-inline constexpr uint32_t kMaxSignals = uint32_t(1) << 30; // counters are u32, compared wrap-safe
+inline constexpr uint64_t kMaxUnsignalled = uint64_t(1) << 16; // counters beyond the signals of a step
+inline constexpr uint32_t kMaxSignals = uint32_t(1) << 30;     // counters are u32, compared wrap-safe
 inline constexpr size_t kMaxRank = 16;
 inline constexpr size_t kMaxWorkers = 4096;
 inline constexpr uint64_t kMaxBytes = uint64_t(1) << 48; // of a buffer, the arena, or a body's private memory
@@ -21,7 +22,8 @@ inline constexpr size_t kMaxNameLength = 4096;
 /// <= kMaxRank, extents >= 0, no overflow), scratch inside the arena and aligned to its element, grids of rank 1 to
 /// kMaxGridRank with extents >= 1, indices of bodies, buffers and events, leading indices of arguments, event
 /// references within the event's count and accesses inside their buffer for every task, accesses only to buffers that
-/// the launch passes to its body (must-writes within what the body can see of them).
+/// the launch passes to its body (must-writes within what the body can see of them), counters at most kMaxUnsignalled
+/// more than signals.
 /// Fails with `corrupt`; the message names the launch, buffer or event.
 runtime::Status checkStructure(const Program &program);
 

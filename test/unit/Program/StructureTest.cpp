@@ -48,6 +48,8 @@ std::vector<Case> brokenPrograms() {
        "buffer @o2 expects to be the only one bound to output \"out\""},
       {"NoCounter", [](Program &p) { p.events[0].count = 0; }, "event @done expects count >= 1"},
       {"TooManyCounters", [](Program &p) { p.events[0].count = 1u << 25; }, "at most 2^24 counters"},
+      {"CountersWithoutSignals", [](Program &p) { p.events[0].count = 1u << 17; },
+       "at most 2^16 counters more than signals, but got 131072 counters and 2 signals"},
       {"TooManySignals", [](Program &p) { p.events[0].signals = ~0u; }, "at most 2^30 signals"},
       {"HugePrivate", [](Program &p) { p.bodies[0].privateBytes = ~uint64_t(0); }, "at most 2^48 private bytes"},
       {"NoGrid", [](Program &p) { p.launches[0].grid = {}; },
