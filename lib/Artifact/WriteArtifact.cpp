@@ -6,6 +6,7 @@
 #include "runtime/formats/Seal.h"
 #include "runtime/formats/Zip.h"
 #include "runtime/program/Serialize.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
@@ -43,6 +44,7 @@ public:
     manifest.model.emplace_back("name", contents.modelName);
     manifest.eos = contents.eos;
     manifest.fallbacks = contents.fallbacks;
+    manifest.targetDescription = contents.targetDescription;
     if (failed(addTokenizer()) || failed(addTargets()) || failed(addParams()))
       return failure();
     manifest.state = describeStates(module);
@@ -137,10 +139,26 @@ private:
           param.removeValueAttr(); // its data are in params.safetensors
       }
     builder.clone(*op);
+    forgetFolders(*single);
     std::string text;
     llvm::raw_string_ostream os(text);
-    single->print(os);
+    single->print(os, OpPrintingFlags().enableDebugInfo());
     return text;
+  }
+
+  /// Locations name files without their folders: equal models give equal artifacts wherever they lie.
+  static void forgetFolders(ModuleOp module) {
+    AttrTypeReplacer replacer;
+    auto base = [](StringAttr name) { return StringAttr::get(name.getContext(), llvm::sys::path::filename(name)); };
+    replacer.addReplacement([&](FileLineColLoc loc) -> std::optional<Attribute> {
+      return FileLineColLoc::get(base(loc.getFilename()), loc.getLine(), loc.getColumn());
+    });
+    replacer.addReplacement([&](NameLoc loc) -> std::optional<std::pair<Attribute, WalkResult>> {
+      if (isa<UnknownLoc>(loc.getChildLoc()) && loc.getName().getValue().ends_with(".onnx"))
+        return std::pair(NameLoc::get(base(loc.getName())), WalkResult::skip());
+      return std::nullopt;
+    });
+    replacer.recursivelyReplaceElementsIn(module, /*replaceAttrs=*/false, /*replaceLocs=*/true);
   }
 
   LogicalResult addParams() {

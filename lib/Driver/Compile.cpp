@@ -35,6 +35,7 @@ public:
   Compilation(const CompileOptions &options, MLIRContext *context) : options(options), context(context) {}
 
   LogicalResult run() {
+    begin("reading " + options.input);
     FailureOr<LoadedModel> loaded = loadModel(options, context);
     if (failed(loaded))
       return failure();
@@ -53,6 +54,11 @@ public:
   }
 
 private:
+  void begin(const std::string &phase) const {
+    if (options.onPhase)
+      options.onPhase(phase);
+  }
+
   LogicalResult fail(const Twine &message) { return emitError(UnknownLoc::get(context)) << message; }
 
   static std::string resolve(const std::string &isa) { return isa == "host" ? cpu::hostCpuIsa() : isa; }
@@ -86,8 +92,10 @@ private:
   }
 
   LogicalResult runModelPasses() {
+    begin("rewriting the model");
     ModelOptions modelOptions;
     modelOptions.sampling = true;
+    modelOptions.lastRowLogits = !options.allLogits;
     modelOptions.compute = options.precision == "f32" ? "" : options.precision;
     auto build = [&](OpPassManager &manager) { buildModelPipeline(manager, modelOptions); };
     if (failed(saveTemp(*model.module, "0-imported")) || failed(runPasses(*model.module, build)))
@@ -114,7 +122,9 @@ private:
   }
 
   LogicalResult plan(ModuleOp module, const std::string &isa) {
-    PlanOptions plan = {isa, workers()};
+    begin("planning for " + isa);
+    PlanOptions plan = {isa, workers(),
+                        options.targetDescription ? options.targetDescription->costs : program::CostModel()};
     if (options.from == Stage::Task) {
       for (auto program : module.getOps<task::ProgramOp>())
         program.setTargetAttr(task::CpuTargetAttr::get(context, isa));
@@ -151,6 +161,7 @@ private:
     contents.specialisations = model.specialisations;
     contents.fallbacks = fallbacks;
     contents.externalParams = options.externalParams;
+    contents.targetDescription = options.targetDescription;
     contents.runner = options.runner;
     if (failed(chooseTokenizer(options.tokenizer, model.metadata, context, contents)))
       return failure();
@@ -160,11 +171,13 @@ private:
       planned.push_back(model.module->clone());
       if (failed(plan(*planned.back(), isa)))
         return failure();
+      begin("compiling for " + isa);
       FailureOr<cpu::CpuCode> code = cpu::compileForCpu(programsOf(*planned.back()), {isa});
       if (failed(code))
         return failure();
       contents.targets.push_back({isa, *planned.back(), std::move(code->sharedObject)});
     }
+    begin("writing " + options.output);
     return writeArtifact(options.output, contents, model.params);
   }
 
@@ -218,6 +231,9 @@ LogicalResult ingot::compile(const CompileOptions &options) {
   registerCompiler(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false); // messages are for people who wrote a model, not a pass
-  MessagePrinter messages(&context);
+  MessagePrinter messages(&context, [&] {
+    if (options.onPhase)
+      options.onPhase("");
+  });
   return Compilation(options, &context).run();
 }

@@ -1,37 +1,12 @@
 #include "lib/Driver/Messages.h"
 
-#include "mlir/IR/Location.h"
+#include "ingot/Support/Place.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace ingot;
 
 namespace {
-
-/// What a location says to a person: where in which file, and which node.
-struct Place {
-  std::string file, node;
-};
-
-Place placeOf(Location loc) {
-  Place place;
-  loc->walk([&](Location part) {
-    if (auto file = dyn_cast<FileLineColLoc>(part); file && place.file.empty()) {
-      place.file = file.getFilename().str();
-      // Files without lines (ONNX) stand for themselves.
-      if (file.getLine())
-        place.file += ":" + std::to_string(file.getLine()) + ":" + std::to_string(file.getColumn());
-    } else if (auto name = dyn_cast<NameLoc>(part)) {
-      // Importers name a file without lines by its path; nodes lie in it.
-      bool isFile = isa<UnknownLoc>(name.getChildLoc()) && name.getName().getValue().ends_with(".onnx");
-      std::string &slot = isFile ? place.file : place.node;
-      if (slot.empty())
-        slot = name.getName().str();
-    }
-    return WalkResult::advance();
-  });
-  return place;
-}
 
 StringRef severityName(DiagnosticSeverity severity) {
   switch (severity) {
@@ -61,8 +36,10 @@ void print(Diagnostic &diagnostic) {
 
 } // namespace
 
-MessagePrinter::MessagePrinter(MLIRContext *context) : ScopedDiagnosticHandler(context) {
-  setHandler([](Diagnostic &diagnostic) {
+MessagePrinter::MessagePrinter(MLIRContext *context, std::function<void()> before) : ScopedDiagnosticHandler(context) {
+  setHandler([before = std::move(before)](Diagnostic &diagnostic) {
+    if (before)
+      before();
     print(diagnostic);
     return success();
   });

@@ -3,11 +3,14 @@
 #include "dialects/Registration.h"
 #include "ingot/Interpreter/Interpreter.h"
 #include "ingot/Interpreter/Models.h"
+#include "ingot/Support/Place.h"
+#include "lib/Interpreter/Executors.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 
 using namespace mlir;
+using namespace ingot;
 using namespace ingot::interpreter;
 
 static std::optional<Element> elementNamed(StringRef name) {
@@ -109,6 +112,67 @@ std::optional<HostTensors> HostInterpreter::run(const std::string &entry, const 
     const Array &array = output.second;
     tensors[output.getKey().str()] = {toString(array.element()), array.shape().vec(), array.bytes()};
   }
+  return tensors;
+}
+
+/// The launches of a program, in order.
+static SmallVector<task::LaunchOp> launchesOf(ModuleOp module, const std::string &entry) {
+  auto program = dyn_cast_or_null<task::ProgramOp>(module.lookupSymbol(entry));
+  return program ? llvm::to_vector(program.getOps<task::LaunchOp>()) : SmallVector<task::LaunchOp>();
+}
+
+std::vector<HostLaunch> HostInterpreter::launches(const std::string &entry) const {
+  std::vector<HostLaunch> launches;
+  for (task::LaunchOp op : launchesOf(*state->module, entry)) {
+    Place place = placeOf(op.getLoc());
+    HostLaunch launch = {op.getSymName().str(), place.file, place.node, {}, {}};
+    auto body = cast<task::BodyOp>(SymbolTable::lookupNearestSymbolFrom(op, op.getBodyAttr()));
+    body.walk([&](Operation *inner) {
+      if (inner->getName().getDialectNamespace() == "tile" && !inner->hasTrait<OpTrait::IsTerminator>())
+        launch.ops.push_back(inner->getName().getStringRef().str());
+    });
+    for (auto argument : op.getArguments().getAsRange<task::ArgumentAttr>())
+      if (!argument.isInteger() && !llvm::is_contained(launch.buffers, argument.getBuffer().getValue()))
+        launch.buffers.push_back(argument.getBuffer().getValue().str());
+    launches.push_back(std::move(launch));
+  }
+  return launches;
+}
+
+static HostTensor widen(const Array &array) {
+  HostTensor tensor{isFloat(array.element()) ? "f64" : "i64", array.shape().vec(), {}};
+  auto append = [&](const auto &values) {
+    auto *begin = reinterpret_cast<const char *>(values.data());
+    tensor.bytes.assign(begin, begin + values.size() * 8);
+  };
+  if (isFloat(array.element()))
+    append(array.floats());
+  else
+    append(array.ints());
+  return tensor;
+}
+
+std::optional<HostTensors> HostInterpreter::runLaunch(const std::string &entry, size_t launch,
+                                                      const HostTensors &memory, std::string &error) {
+  SmallVector<task::LaunchOp> launches = launchesOf(*state->module, entry);
+  if (launch >= launches.size()) {
+    error = "'" + entry + "' has no launch " + std::to_string(launch);
+    return std::nullopt;
+  }
+  Arrays arrays;
+  for (const auto &[name, tensor] : memory) {
+    auto array = toArray(name, tensor, error);
+    if (!array)
+      return std::nullopt;
+    arrays[name] = std::move(*array);
+  }
+  auto handler = collect(state->context, error);
+  auto written = interpreter::runLaunch(*state->interpreter, launches[launch], arrays);
+  if (failed(written))
+    return std::nullopt;
+  HostTensors tensors;
+  for (const auto &buffer : *written)
+    tensors[buffer.getKey().str()] = widen(buffer.second);
   return tensors;
 }
 

@@ -55,6 +55,25 @@ public:
     return outputs;
   }
 
+  /// The buffers that the launch declares to write, after all its tasks.
+  FailureOr<Arrays> runLaunch(task::LaunchOp launch, const Arrays &memory) {
+    for (auto argument : launch.getArguments().getAsRange<task::ArgumentAttr>()) {
+      if (argument.isInteger() || buffers.contains(argument.getBuffer().getValue()))
+        continue;
+      auto it = memory.find(argument.getBuffer().getValue());
+      if (it == memory.end())
+        return emitError(launch.getLoc()) << "expects buffer " << argument.getBuffer();
+      buffers[it->first()] = it->second.clone();
+    }
+    for (int64_t i = 0, e = launch.getNumTasks(); i < e; ++i)
+      if (failed(runTask({launch, i})))
+        return failure();
+    Arrays written;
+    for (auto access : launch.getWrites().getAsRange<task::AccessAttr>())
+      written[access.getBuffer().getValue()] = buffers[access.getBuffer().getValue()];
+    return written;
+  }
+
 private:
   /// One arena for all placed scratch buffers, so that those that share bytes share cells: a cell is the largest power
   /// of two that divides all offsets and element sizes.
@@ -156,6 +175,10 @@ Signature ingot::interpreter::signatureOf(task::ProgramOp program) {
       signature.outputs.push_back(std::move(port));
   }
   return signature;
+}
+
+FailureOr<Arrays> ingot::interpreter::runLaunch(Interpreter &interpreter, task::LaunchOp launch, const Arrays &memory) {
+  return ProgramRun(interpreter, launch->getParentOfType<task::ProgramOp>()).runLaunch(launch, memory);
 }
 
 FailureOr<Arrays> ingot::interpreter::runProgram(Interpreter &interpreter, task::ProgramOp program,

@@ -130,8 +130,9 @@ private:
       }
     if (addLinear(expr, 1, affine))
       return true;
-    op.emitOpError()
-        << "expects index expressions that are linear, or one linear expression divided by a constant, but got "
+    op.emitError()
+        << "parts of tensors at other indices than linear ones, or a linear one divided by a constant, are not "
+           "supported yet, but got "
         << AffineMapAttr::get(AffineMap::get(op.getGrid().size(), 0, expr));
     return false;
   }

@@ -19,6 +19,10 @@ using namespace ingot;
 
 namespace {
 
+/// Elements from which it pays to compute an operand of contractions once, in memory, and not again in each of their
+/// tasks: repeating that costs more than a launch, an event and a way through the cache.
+constexpr int64_t kMostRepeated = 65536;
+
 /// Decides which operations get a kernel of their own (roots) and which are computed inside the kernels that use them.
 class KernelPlan {
 public:
@@ -48,13 +52,45 @@ private:
     });
   }
 
+  /// How many tasks of contractions would compute `value` on their way to an operand, seen through views.
+  static int64_t numReaders(Value value) {
+    int64_t count = 0;
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (user->hasTrait<OpTrait::IsTerminator>())
+        continue;
+      std::optional<KernelRole> role = kernelRoleOf(user);
+      if (role == KernelRole::View)
+        count += numReaders(user->getResult(0));
+      else if (role == KernelRole::Anchor)
+        count += cast<KernelOpInterface>(user).getNumReaders(use);
+    }
+    return count;
+  }
+
+  /// Whether contractions read `op` so often that it is computed once.
+  static bool isRepeated(Operation *op) {
+    KernelRole role = *kernelRoleOf(op);
+    if (role != KernelRole::Pointwise && role != KernelRole::Row)
+      return false;
+    int64_t elements = KernelBuilder::typeOf(op->getResult(0)).getNumElements();
+    return (numReaders(op->getResult(0)) - 1) * elements >= kMostRepeated;
+  }
+
   static bool isReturned(Operation *op) {
     return llvm::any_of(op->getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
   }
 
+  /// Whether the last of its rows is asked for, seen through views: many tasks compute rows, one chooses among them.
+  static bool isChosenFrom(Operation *op) {
+    return llvm::any_of(op->getUsers(), [](Operation *user) {
+      return isa<LastRowOp>(user) || (kernelRoleOf(user) == KernelRole::View && isChosenFrom(user));
+    });
+  }
+
   void decideLocally(Operation *op) {
     KernelRole role = *kernelRoleOf(op);
-    if (role == KernelRole::Root || isReturned(op)) {
+    if (role == KernelRole::Root || isReturned(op) || (role != KernelRole::View && isChosenFrom(op))) {
       roots.insert(op);
       return;
     }
@@ -67,6 +103,8 @@ private:
       roots.insert(op);
     else if (contains)
       heavy.insert(op);
+    else if (isRepeated(op))
+      roots.insert(op);
   }
 
   /// An operation with a contraction behind it that several kernels use becomes a root: it must not be repeated.
@@ -283,8 +321,13 @@ struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
           if (auto tensor = dyn_cast<RankedTensorType>(type); !tensor || !tensor.hasStaticShape())
             result = op.emitOpError() << "expects tensors of static shape in kernels, but got " << type;
           else if (tensor.getNumElements() == 0)
-            result = op.emitOpError() << "on tensors without elements is not supported yet, but got " << type;
+            result = emitError(op.getLoc()) << "tensors without elements are not supported yet, but got " << type;
     }
+    // Inputs that nothing computes with.
+    for (Type type : llvm::concat<const Type>(func.getArgumentTypes(), func.getResultTypes()))
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          succeeded(result) && tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0)
+        result = emitError(func.getLoc()) << "tensors without elements are not supported yet, but got " << type;
     return result;
   }
 };

@@ -124,11 +124,7 @@ uint64_t availableMemory() {
 }
 
 Result<std::vector<uint32_t>> parseCpuList(const std::string &text) {
-  auto bad = [&] { return Status::invalidArgument("a list of cpus like '0-3,8' is expected, but got '" + text + "'"); };
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-    return Status::unsupported("choosing cpus is not supported yet on machines with more than 1024");
+  auto bad = [&] { return Status::invalidArgument("expects a list of cpus like 0-3,8, but got '" + text + "'"); };
   std::vector<uint32_t> cpus;
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {
@@ -140,15 +136,23 @@ Result<std::vector<uint32_t>> parseCpuList(const std::string &text) {
       result = std::from_chars(result.ptr + 1, end, last);
     if (result.ec != std::errc() || result.ptr != end || first > last || last >= CPU_SETSIZE)
       return bad();
-    for (uint32_t cpu = first; cpu <= last; ++cpu) {
-      if (!CPU_ISSET(cpu, &allowed))
-        return Status::invalidArgument("cpu " + std::to_string(cpu) + " is not available to this process");
+    for (uint32_t cpu = first; cpu <= last; ++cpu)
       cpus.push_back(cpu);
-    }
   }
   if (cpus.empty())
     return bad();
   return cpus;
+}
+
+Status checkUsable(const std::vector<uint32_t> &cpus) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+    return Status::unsupported("choosing cpus is not supported yet on machines with more than 1024");
+  for (uint32_t cpu : cpus)
+    if (!CPU_ISSET(cpu, &allowed))
+      return Status::invalidArgument("cpu " + std::to_string(cpu) + " is not available to this process");
+  return Status::success();
 }
 
 } // namespace ingot::runtime

@@ -16,7 +16,10 @@ uint32_t availableCores();
 /// RLIMIT_AS leaves. UINT64_MAX if nothing of that is known.
 uint64_t availableMemory();
 
-/// CPU numbers of a list like "0-3,8". Fails on syntax errors and on CPUs that the process may not use.
+/// CPU numbers of a list like "0-3,8". Fails on syntax errors.
 Result<std::vector<uint32_t>> parseCpuList(const std::string &text);
+
+/// Fails if the process may not use one of the CPUs.
+Status checkUsable(const std::vector<uint32_t> &cpus);
 
 } // namespace ingot::runtime

@@ -20,13 +20,6 @@ std::byte *addressOf(const Buffer &buffer, std::byte *base, const std::vector<in
   return base + elements * byteSize(buffer.dtype);
 }
 
-bool isConstant(const Affine &affine) {
-  for (int64_t coefficient : affine.coefficients)
-    if (coefficient != 0)
-      return false;
-  return true;
-}
-
 /// After so many nanoseconds a launch of several steps returns to the executor.
 constexpr uint64_t kLongestLaunch = 5'000'000;
 
@@ -128,7 +121,7 @@ bool Step::takeIfReady(const TaskRange &range, std::vector<uint32_t> &signals) c
 }
 
 Step::CounterRef Step::bind(const EventRef &ref, const std::vector<uint32_t> &firstCounters) const {
-  return {ref.index, firstCounters[ref.event], program->events[ref.event].signals, isConstant(ref.index)};
+  return {ref.index, firstCounters[ref.event], program->events[ref.event].signals, ref.index.isConstant()};
 }
 
 bool Step::await(const CounterRef &ref, const TaskIndex &index, WaitPolicy policy) {
@@ -273,6 +266,12 @@ Status Step::runInterleaved(uint64_t seed, const std::atomic<bool> &cancelled) {
     call(launches[task.launch], index, workerOf[firstTask[task.launch] + static_cast<uint64_t>(task.index)]);
   }
   return Status::success();
+}
+
+void Step::runLaunch(size_t number) const {
+  const Launch &launch = program->launches[number];
+  for (int64_t i = 0; i < launch.numTasks(); ++i)
+    call(launches[number], launch.indexOf(i), 0);
 }
 
 void Step::reset(uint32_t steps) {

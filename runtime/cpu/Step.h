@@ -58,6 +58,10 @@ public:
   /// Runs one step on the calling thread in a legal order of all tasks, chosen by `seed`. For tests: it allocates.
   Status runInterleaved(uint64_t seed, const std::atomic<bool> &cancel);
 
+  /// Runs the tasks of one launch in order on the calling thread, as the first worker would. For tools that look at
+  /// memory between launches; all launches in the order of the program are a step.
+  void runLaunch(size_t number) const;
+
   /// From now on steps write when their tasks ran to `times` (launch after launch in linear order, as many as the
   /// program has tasks; it must live as long). Empty ends that. Steps that run interleaved are not recorded.
   void record(std::span<TaskTime> times) { recorded = times; }

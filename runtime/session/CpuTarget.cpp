@@ -5,6 +5,15 @@
 
 namespace ingot::runtime {
 
+bool isTarget(const std::string &text) {
+  if (text.rfind("cpu:", 0) == 0)
+    return isCpuIsa(text.substr(4));
+  for (const char *known : {"cuda", "emulator", "interpreter"})
+    if (text == known || text.rfind(std::string(known) + ":", 0) == 0)
+      return true;
+  return text == "cpu";
+}
+
 /// The isa of "cpu" (empty) or "cpu:ISA".
 static Result<std::string> isaOf(const std::string &target) {
   if (target == "cpu")
@@ -17,9 +26,8 @@ static Result<std::string> isaOf(const std::string &target) {
       return Status::unsupported("target '" + target + "' needs " + isa + ", but this cpu has only " + describeCpu());
     return isa;
   }
-  for (const char *known : {"cuda", "emulator", "interpreter"})
-    if (target == known || target.rfind(std::string(known) + ":", 0) == 0)
-      return Status::unsupported("target '" + target + "' is not supported yet");
+  if (isTarget(target))
+    return Status::unsupported("target '" + target + "' is not supported yet");
   return Status::invalidArgument("unknown target '" + target + "'");
 }
 
@@ -36,6 +44,7 @@ Result<std::shared_ptr<CpuTarget>> CpuTarget::create(const std::string &target, 
     Result<std::vector<uint32_t>> cpus = parseCpuList(affinity);
     if (!cpus)
       return cpus.status();
+    INGOT_RETURN_IF_ERROR(checkUsable(*cpus));
     options.cpus = *cpus;
   }
   Result<std::unique_ptr<Executor>> started = Executor::create(options);

@@ -10,6 +10,9 @@
 
 namespace ingot::runtime {
 
+/// Whether a text names a target: cpu, cpu:ISA with a known ISA, or one that is not supported yet.
+bool isTarget(const std::string &text);
+
 /// Shared by sessions, which take turns.
 struct CpuTarget {
   std::unique_ptr<Executor> executor;

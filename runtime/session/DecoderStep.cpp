@@ -27,8 +27,8 @@ Status checkSampler(const SamplerOptions &options) {
       expect(finite(options.frequencyPenalty), "frequency_penalty", "a finite number", options.frequencyPenalty));
   INGOT_RETURN_IF_ERROR(expect(finite(options.repetitionPenalty) && options.repetitionPenalty >= 0,
                                "repetition_penalty", "a finite number of at least 0", options.repetitionPenalty));
-  if (options.topK > INT32_MAX)
-    return Status::invalidArgument("top_k expects at most " + std::to_string(INT32_MAX) + ", but got " +
+  if (options.topK < 0 || options.topK > INT32_MAX)
+    return Status::invalidArgument("top_k expects a number from 0 to " + std::to_string(INT32_MAX) + ", but got " +
                                    std::to_string(options.topK));
   return Status::success();
 }
@@ -45,7 +45,7 @@ Result<DecoderStep> DecoderStep::find(Session &session, const char *name) {
   const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens), *logits = manifest.outputOfRole(kRoleLogits);
   if (!tokens || !logits)
     return refuse("it has no tokens or no logits");
-  if (tokens->shape[0] < 1 || tokens->shape[1] < 1 || logits->shape[2] < 1)
+  if (tokens->shape[0] < 1 || tokens->shape[1] < 1 || logits->shape[1] < 1 || logits->shape[2] < 1)
     return refuse("it is empty");
   for (const ManifestTensor &input : manifest.inputs)
     if (input.role != kRoleTokens && input.role != kRoleStart && input.role != kRoleCount &&
@@ -67,6 +67,7 @@ Result<DecoderStep> DecoderStep::find(Session &session, const char *name) {
       return refuse("it has no input of role '" + std::string(role) + "'");
   step.batch = tokens->shape[0];
   step.rows = tokens->shape[1];
+  step.logitRows = logits->shape[1];
   step.words = logits->shape[2];
   return step;
 }
@@ -96,7 +97,8 @@ void DecoderStep::setSlot(int64_t slot, const SlotTokens &given) {
 }
 
 std::span<const float> DecoderStep::logits(int64_t slot) const {
-  return {allLogits + (slot * rows + count[slot] - 1) * words, static_cast<size_t>(words)};
+  int64_t row = std::min<int64_t>(count[slot], logitRows) - 1;
+  return {allLogits + (slot * logitRows + row) * words, static_cast<size_t>(words)};
 }
 
 } // namespace ingot::runtime

@@ -12,7 +12,7 @@ namespace ingot::runtime {
 /// How the next token is chosen; docs/generation.md defines each.
 struct SamplerOptions {
   float temperature = 0; // 0: the largest logit, the lowest token of equals
-  uint32_t topK = 0;     // 0: all
+  int64_t topK = 0;      // 0: all
   float topP = 0;        // 0 and 1: all
   float presencePenalty = 0, frequencyPenalty = 0;
   float repetitionPenalty = 1; // 0 means 1
@@ -55,7 +55,7 @@ private:
   int32_t *tokens = nullptr, *start = nullptr, *count = nullptr, *sampled = nullptr;
   const int32_t *nextTokens = nullptr;
   const float *allLogits = nullptr;
-  int64_t batch = 0, rows = 0, words = 0;
+  int64_t batch = 0, rows = 0, logitRows = 0, words = 0; // logitRows: 1 if only the last counted row has logits
 };
 
 } // namespace ingot::runtime

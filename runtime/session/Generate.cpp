@@ -126,9 +126,9 @@ Status Generator::prepare() {
   if (!options.stops.empty() && !session.artifact().tokenizer())
     return Status::invalidArgument("stop texts need a tokenizer, but the artifact has none");
   if (options.prompts.size() > static_cast<size_t>(decode.slots()))
-    return Status::invalidArgument("the artifact runs " + std::to_string(decode.slots()) +
-                                   " sequences at a time, but got " + std::to_string(options.prompts.size()) +
-                                   " prompts; compile it with a larger --batch");
+    return Status::invalidArgument(
+        "the artifact runs " + std::to_string(decode.slots()) + (decode.slots() == 1 ? " sequence" : " sequences") +
+        " at a time, but got " + std::to_string(options.prompts.size()) + " prompts; compile it with a larger --batch");
   if (options.prompts.empty())
     return Status::invalidArgument("there is no prompt");
   for (size_t i = 0; i < options.prompts.size(); ++i)

@@ -2,6 +2,7 @@
 #include "runtime/session/Session.h"
 
 #include "runtime/formats/DTypes.h"
+#include "runtime/session/DecoderStep.h"
 
 #include <algorithm>
 #include <cstring>
@@ -117,7 +118,8 @@ Status Session::checkInputs(const Entry &entry) const {
     if (!tensor.range && tensor.role == kRoleTokens && logits)
       INGOT_RETURN_IF_ERROR(checkRange(tensor, entry.inputs[i], 0, logits->shape[2] - 1));
   }
-  return checkPositions(entry);
+  INGOT_RETURN_IF_ERROR(checkPositions(entry));
+  return checkSampling(entry);
 }
 
 Status Session::checkPositions(const Entry &entry) const {
@@ -134,6 +136,32 @@ Status Session::checkPositions(const Entry &entry) const {
     if (start < 0 || (file->maxSeq() > 0 && start + count > file->maxSeq()))
       return Status::invalidArgument("positions " + std::to_string(start) + " to " + std::to_string(start + count - 1) +
                                      " do not fit into max_seq " + std::to_string(file->maxSeq()));
+  }
+  return Status::success();
+}
+
+Status Session::checkSampling(const Entry &entry) const {
+  const ManifestTensor *tokens = entry.manifest().inputOfRole(kRoleTokens);
+  if (!tokens)
+    return Status::success();
+  auto *counts = reinterpret_cast<const int32_t *>(entry.inputOfRole(kRoleCount));
+  for (int64_t slot = 0; slot < tokens->shape[0]; ++slot) {
+    auto read = [&]<typename T>(const char *role, T) {
+      auto *values = reinterpret_cast<const T *>(entry.inputOfRole(role));
+      return values ? values[slot] : T(0); // what no input says is 0
+    };
+    SamplerOptions options;
+    options.temperature = read(kRoleTemperature, 0.0f);
+    options.topK = read(kRoleTopK, int32_t(0));
+    options.topP = read(kRoleTopP, 0.0f);
+    options.presencePenalty = read(kRolePresence, 0.0f);
+    options.frequencyPenalty = read(kRoleFrequency, 0.0f);
+    options.repetitionPenalty = read(kRoleRepetition, 0.0f);
+    INGOT_RETURN_IF_ERROR(checkSampler(options));
+    int64_t sampled = read(kRoleSampled, int32_t(0)), count = counts ? counts[slot] : tokens->shape[1];
+    if (sampled < 0 || sampled > count)
+      return Status::invalidArgument("sampled expects values from 0 to count, which is " + std::to_string(count) +
+                                     ", but got " + std::to_string(sampled));
   }
   return Status::success();
 }

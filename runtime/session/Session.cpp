@@ -166,6 +166,7 @@ void Session::bindSteps() {
       }
       memory.buffers.push_back(address);
     }
+    entry.buffers = memory.buffers;
     entry.step = std::make_unique<Step>(entry.prepared->program, entry.prepared->bodies, memory);
   }
 }

@@ -67,6 +67,7 @@ public:
   struct Entry {
     std::shared_ptr<const PreparedEntry> prepared;
     std::vector<std::byte *> inputs, outputs; // in the order of the manifest
+    std::vector<std::byte *> buffers;         // of the program
     std::unique_ptr<Step> step;
 
     const ManifestEntry &manifest() const { return *prepared->manifest; }
@@ -103,6 +104,7 @@ private:
   void initialiseState();
   Status checkInputs(const Entry &entry) const;
   Status checkPositions(const Entry &entry) const;
+  Status checkSampling(const Entry &entry) const;
 
   std::shared_ptr<Artifact> file;
   std::shared_ptr<CpuTarget> target;

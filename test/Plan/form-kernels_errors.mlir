@@ -40,7 +40,14 @@ func.func @constants(%x: tensor<2xf32> {ingot.input = "x"}) -> (tensor<2xf32> {i
 // -----
 
 func.func @empty(%x: tensor<0x4xf32> {ingot.input = "x"}) -> (tensor<0x4xf32> {ingot.output = "y"}) {
-  // expected-error @+1 {{on tensors without elements is not supported yet, but got 'tensor<0x4xf32>'}}
+  // expected-error @+1 {{tensors without elements are not supported yet, but got 'tensor<0x4xf32>'}}
   %y = math.exp %x : tensor<0x4xf32>
   return %y : tensor<0x4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{tensors without elements are not supported yet, but got 'tensor<4x0xf32>'}}
+func.func @empty_and_not_computed(%x: tensor<4x0xf32> {ingot.input = "x"}) -> (tensor<4x0xf32> {ingot.output = "y"}) {
+  return %x : tensor<4x0xf32>
 }

@@ -29,6 +29,6 @@ task.program @nonlinear target(#task.cpu<"generic">) {
   task.buffer @t : memref<16xf32> output "t"
   task.body @b(%i: index, %t: memref<16xf32>) {
   }
-  // expected-error @+1 {{expects index expressions that are linear, or one linear expression divided by a constant, but got affine_map<(d0) -> (d0 mod 4)>}}
+  // expected-error @+1 {{parts of tensors at other indices than linear ones, or a linear one divided by a constant, are not supported yet, but got affine_map<(d0) -> (d0 mod 4)>}}
   task.launch @a body @b grid [8] args(@t) writes [@t[i mod 4] [1]]
 }

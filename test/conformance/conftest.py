@@ -48,3 +48,16 @@ def decoder(request, tools, tmp_path_factory):
     data = request.getfixturevalue("stories")
     folder = tmp_path_factory.mktemp("stories")
     return toolchain.Decoder(folder, data / "stories260K.bin", data / "tok512.bin")
+
+
+@pytest.fixture(scope="session")
+def small(tools, tmp_path_factory):
+    """A small decoder: folder with model.onnx, model.ingot and more."""
+    import toolchain
+
+    folder = tmp_path_factory.mktemp("small")
+    sizes = ["--dim", 32, "--hidden", 56, "--layers", 2, "--heads", 4, "--kv-heads", 2, "--max-seq", 32]
+    checkpoint, tokenizer = toolchain.make_model(folder, *sizes)
+    toolchain.export(folder / "model.onnx", checkpoint, tokenizer, "named")
+    toolchain.succeed(toolchain.ingot("compile", folder / "model.onnx", "-o", folder / "model.ingot"))
+    return folder

@@ -13,8 +13,7 @@ from onnx import TensorProto, helper
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import runtime_api
-from test_bad_input import complain
-from toolchain import HANDWRITTEN, ingot, succeed
+from toolchain import HANDWRITTEN, complain, ingot, succeed
 
 pytestmark = pytest.mark.usefixtures("tools")
 

@@ -2,7 +2,11 @@
 
 import dataclasses
 import pathlib
+import re
+import struct
 import subprocess
+import zipfile
+import zlib
 
 import numpy as np
 
@@ -35,6 +39,21 @@ def succeed(done):
     return done.stdout
 
 
+CRASH = re.compile(r"LLVM ERROR|Assertion|Stack dump|PLEASE submit|Traceback|std::|terminate called|a bug of ours|AddressSanitizer")
+
+
+def complain(done, lines=1, status=1):
+    """A clean refusal: this exit status, nothing on stdout, a message in the house's style. Gives the message."""
+    assert done.returncode == status, f"status {done.returncode}: {done.stderr[-2000:]}"
+    assert done.stdout == ""
+    assert not CRASH.search(done.stderr), done.stderr
+    text = done.stderr.rstrip("\n")
+    assert text and (lines is None or len(text.splitlines()) == lines), text
+    first = re.sub(r"^.*?(error: |ingot( [a-z]+)?: )", "", text.splitlines()[0])
+    assert first and not first[0].isupper() and not text.endswith("."), text
+    return text
+
+
 def make_model(folder, *options, seed=0):
     """A seeded checkpoint and its tokenizer."""
     checkpoint, tokenizer = folder / "model.bin", folder / "tokenizer.bin"
@@ -47,6 +66,32 @@ def export(output, checkpoint, tokenizer, style, *options):
     files = ["--checkpoint", str(checkpoint), "--tokenizer", str(tokenizer), "-o", str(output)]
     assert export_onnx.main([*files, "--style", style, *options]) == 0
     return output
+
+
+class Members:
+    """The members of a stored zip, which can be changed in place with checksums made right again."""
+
+    def __init__(self, path):
+        self.data = bytearray(path.read_bytes())
+        self.where = {}
+        with zipfile.ZipFile(path) as archive:
+            central = archive.start_dir
+            for member in archive.infolist():
+                name, extra = struct.unpack_from("<HH", self.data, member.header_offset + 26)
+                start = member.header_offset + 30 + name + extra
+                self.where[member.filename] = (start, member.file_size, member.header_offset, central)
+                central += 46 + sum(struct.unpack_from("<HHH", self.data, central + 28))
+
+    def seal(self, name):
+        start, size, local, central = self.where[name]
+        crc = struct.pack("<I", zlib.crc32(self.data[start : start + size]))
+        self.data[local + 14 : local + 18] = self.data[central + 16 : central + 20] = crc
+
+    def put(self, name, at, new):
+        start, size = self.where[name][:2]
+        assert at + len(new) <= size
+        self.data[start + at : start + at + len(new)] = new
+        self.seal(name)
 
 
 @dataclasses.dataclass

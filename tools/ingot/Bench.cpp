@@ -1,12 +1,12 @@
 // ingot bench: how long steps of an artifact's entries take on this machine.
 #include "Command.h"
 #include "Support.h"
-#include "TargetDescription.h"
 #include "TimedEntry.h"
 
 #include "runtime/cpu/Calibrate.h"
 #include "runtime/cpu/Isa.h"
 #include "runtime/formats/Json.h"
+#include "runtime/formats/TargetDescription.h"
 
 #include <algorithm>
 #include <chrono>
@@ -138,7 +138,7 @@ Status calibrateMachine(const Options &options) {
   Result<program::CostModel> costs = runtime::calibrate(*(*target)->executor);
   if (!costs)
     return costs.status();
-  std::string text = printTargetDescription(*costs, (*target)->executor->workers(), deviceName());
+  std::string text = runtime::printTargetDescription({deviceName(), (*target)->executor->workers(), *costs});
   if (!options.output.empty())
     return writeFile(options.output, text);
   print(text);
@@ -153,9 +153,7 @@ int benchMain(int argc, char **argv) {
   options.addTo(app);
   app.get_option("artifact")->required(false);
   options.addTimingTo(app);
-  app.add_option("--rounds", options.rounds, "Take the median of N rounds [9]")
-      ->check(CLI::Range(1u, 10000u))
-      ->type_name("N");
+  app.add_option("--rounds", options.rounds, "Take the median of N rounds [9]")->check(whole(1, 10000))->type_name("N");
   app.add_option("--seconds", options.seconds, "Length of a round [0.1]")
       ->check([](const std::string &text) { // a range alone lets NaN through
         double seconds = -1;
@@ -166,13 +164,12 @@ int benchMain(int argc, char **argv) {
   app.add_flag("--json", options.json, "Print JSON");
   app.add_flag("--calibrate", options.calibrate, "Measure this machine instead, for --target-description");
   app.add_option("-o,--output", options.output, "Where to write what --calibrate finds [standard output]")
+      ->check(fileToWrite())
       ->type_name("FILE.json");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  if (options.calibrate != options.artifact.empty() || (!options.output.empty() && !options.calibrate)) {
-    std::fprintf(stderr, "ingot bench: expects an artifact, or --calibrate with or without -o\n");
-    return 2;
-  }
+  if (options.calibrate != options.artifact.empty() || (!options.output.empty() && !options.calibrate))
+    return badUsage(app.get_name(), "expects an artifact, or --calibrate with or without -o");
   Status status = options.calibrate ? calibrateMachine(options) : benchArtifact(options);
   return status.ok() ? 0 : fail(status);
 }

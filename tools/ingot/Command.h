@@ -7,6 +7,7 @@ namespace ingot::tool {
 int benchMain(int argc, char **argv);
 /// `ingot` passes its arguments on to `ingot-compiler`, which does the work.
 int compileMain(int argc, char **argv);
+int debugMain(int argc, char **argv); // the same
 int generateMain(int argc, char **argv);
 int inspectMain(int argc, char **argv);
 int runMain(int argc, char **argv);

@@ -1,6 +1,7 @@
 // ingot compile: turns a model into an artifact, or shows a stage on the way.
 #include "Command.h"
 #include "Delegate.h"
+#include "Progress.h"
 #include "Support.h"
 
 #include "ingot/Driver/Compile.h"
@@ -41,7 +42,7 @@ struct Arguments {
   CompileOptions options;
   std::vector<std::string> targets, dims, shapes;
   std::vector<std::string> params;
-  std::string from = "ingot", emit = "artifact";
+  std::string from = "ingot", emit = "artifact", logits = "last", description;
   std::map<std::string, std::string> absent;
 };
 
@@ -66,16 +67,24 @@ void declare(CLI::App &app, Arguments &args) {
       ->check(tool::whole(1, uint64_t(1) << 40))
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--logits", args.logits,
+                 "of a prompt: of its last token alone, which is what generation needs, or of all tokens")
+      ->check(tool::oneOf({"last", "all"}))
+      ->type_name("last|all")
+      ->capture_default_str();
   app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")
-      ->check(CLI::Range(1, 1024))
+      ->check(tool::whole(1, 1024))
       ->type_name("N");
+  app.add_option("--target-description", args.description,
+                 "schedule for this machine, as `ingot bench --calibrate` describes it")
+      ->type_name("FILE.json");
   app.add_option(
          "--params", args.params,
          "FILE.safetensors with the parameters of a model in text, or `external`: write them beside the artifact")
       ->type_name("FILE|external");
   app.add_option("--precision", o.precision,
                  "what weights, cache and activations are stored in: f32 (as the model says) or bf16")
-      ->check(CLI::IsMember({"f32", "bf16", "fp16"}))
+      ->check(tool::oneOf({"f32", "bf16", "fp16"}))
       ->type_name("f32|bf16|fp16")
       ->capture_default_str();
   app.add_option(
@@ -96,8 +105,8 @@ void declare(CLI::App &app, Arguments &args) {
 
 /// What is not there yet is a failure; a value that makes no sense is bad usage.
 int refuse(const std::string &message) {
-  std::fprintf(stderr, "ingot compile: %s\n", tool::printable(message).c_str());
-  return message.find("not supported yet") != std::string::npos ? 1 : 2;
+  int usage = tool::badUsage("ingot compile", message);
+  return message.find("not supported yet") != std::string::npos ? 1 : usage;
 }
 
 /// Where LLVM ends up without memory: by itself it would abort the process.
@@ -125,11 +134,18 @@ std::string setTargets(Arguments &args) {
     return {};
   args.options.isas.clear();
   for (const std::string &target : args.targets) {
-    std::string isa = target == "cpu" ? "host" : target.rfind("cpu:", 0) == 0 ? target.substr(4) : "";
-    if (isa.empty())
-      return "target '" + target + "' is not supported yet: expects cpu or cpu:LEVEL";
-    if (isa != "host" && !cpu::isCpuIsa(isa))
+    for (const char *other : {"cuda", "emulator"})
+      if (target == other || target.rfind(std::string(other) + ":", 0) == 0)
+        return "target '" + target + "' is not supported yet: expects cpu or cpu:LEVEL";
+    bool leveled = target.rfind("cpu:", 0) == 0;
+    if (target != "cpu" && !leveled)
+      return "expects a target of cpu or cpu:LEVEL, but got '" + target + "'";
+    std::string isa = leveled ? target.substr(4) : cpu::hostCpuIsa();
+    if (!cpu::isCpuIsa(isa))
       return "expects a cpu level of generic, avx2, avx512 or avx512bf16, but got '" + isa + "'";
+    for (size_t i = 0; i < args.options.isas.size(); ++i)
+      if (args.options.isas[i] == isa)
+        return "expects different targets, but '" + args.targets[i] + "' and '" + target + "' are the same here";
     args.options.isas.push_back(isa);
   }
   return {};
@@ -164,6 +180,11 @@ std::string setStages(Arguments &args) {
     return "expects --from ingot, tile or task, but got '" + args.from + "'";
   if (args.options.from > Stage::Ingot && args.options.precision != "f32")
     return "--precision is for tensor programs, but got --from " + args.from;
+  if (args.options.from > Stage::Ingot && args.logits != "last")
+    return "--logits is for tensor programs, but got --from " + args.from;
+  args.options.allLogits = args.logits == "all";
+  if (args.options.from == Stage::Task && !args.description.empty())
+    return "--target-description is for programs that are yet to be scheduled, but got --from task";
   if (args.options.emit < args.options.from)
     return "expects --emit to come after --from, but got '" + args.emit + "' and '" + args.from + "'";
   if (args.options.emit == Stage::Artifact && args.options.output == "-")
@@ -184,6 +205,17 @@ std::string setShapes(Arguments &args) {
   return {};
 }
 
+bool readDescription(Arguments &args) {
+  if (args.description.empty())
+    return true;
+  runtime::Result<runtime::TargetDescription> read = runtime::readTargetDescription(args.description);
+  if (read)
+    args.options.targetDescription = *read;
+  else
+    std::fprintf(stderr, "ingot compile: %s\n", tool::printable(read.status().message()).c_str());
+  return static_cast<bool>(read);
+}
+
 } // namespace
 
 int tool::compileMain(int argc, char **argv) {
@@ -202,6 +234,10 @@ int tool::compileMain(int argc, char **argv) {
       args.options.externalParams = true;
     else
       args.options.params = params;
+  if (!readDescription(args))
+    return 1;
   llvm::install_bad_alloc_error_handler(endWithoutMemory);
+  tool::Progress progress;
+  args.options.onPhase = [&](const std::string &phase) { phase.empty() ? progress.erase() : progress.show(phase); };
   return llvm::succeeded(compile(args.options)) ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // ingot generate: continues prompts. Standard output gets prompt and text, everything else goes to standard error.
 #include "Command.h"
 #include "Npz.h"
+#include "Progress.h"
 #include "Prompts.h"
 #include "Support.h"
 
@@ -30,6 +31,7 @@ struct Sink {
   std::vector<int32_t> ids;
   std::string logits; // bytes of float32
   size_t vocabulary = 0;
+  Progress progress; // until the first token
 
   bool streams() const { return texts.size() == 1; }
   /// The prompt is printed with the first token, when nothing can be wrong with it any more.
@@ -38,6 +40,7 @@ struct Sink {
 
 int onToken(void *user, const ingot_token *token) {
   auto *sink = static_cast<Sink *>(user);
+  sink->progress.erase();
   std::string &text = sink->texts[token->sequence];
   if (token->id >= 0) {
     sink->ids.push_back(token->id);
@@ -65,15 +68,13 @@ void printStatistics(const ingot_generate_result &result, const std::vector<ingo
   for (const ingot_sequence_result &sequence : sequences)
     finished += (finished.empty() ? "" : ", ") + std::string(kReasons[sequence.finish]);
   std::fprintf(
-      stderr,
-      "prompt: %llu tokens, %.1f tokens/s; generated: %llu tokens, %.1f tokens/s; first token after %.1f ms; "
-      "%u workers; finished: %s\n",
-      static_cast<unsigned long long>(result.prompt_tokens),
+      stderr, "prompt: %s, %.1f tokens/s; generated: %s, %.1f tokens/s; first token after %.1f ms; %s; finished: %s\n",
+      counted(result.prompt_tokens, "token").c_str(),
       rate(static_cast<double>(result.prompt_tokens), result.prompt_seconds),
-      static_cast<unsigned long long>(result.generated_tokens),
+      counted(result.generated_tokens, "token").c_str(),
       // The first tokens cost the prompts, the others one step each.
       rate(static_cast<double>(result.generated_tokens) - static_cast<double>(sequences.size()), result.decode_seconds),
-      result.first_token_seconds * 1e3, workers, finished.c_str());
+      result.first_token_seconds * 1e3, counted(workers, "worker").c_str(), finished.c_str());
 }
 
 Status writeLogits(const std::string &path, Sink &sink) {
@@ -135,7 +136,13 @@ Status generate(const Options &options) {
   params.num_stop = stops.size();
   params.result = &result;
 
-  INGOT_RETURN_IF_ERROR(fromC(ingot_generate(running->session.get(), &params, onToken, &sink)));
+  size_t prompted = 0;
+  for (const ingot_prompt &prompt : given)
+    prompted += prompt.num_tokens;
+  sink.progress.show("reading the prompt, " + counted(prompted, "token"));
+  Status generated = fromC(ingot_generate(running->session.get(), &params, onToken, &sink));
+  sink.progress.erase();
+  INGOT_RETURN_IF_ERROR(std::move(generated));
   for (const std::string &text : sink.texts)
     print(text + "\n");
   Status output = finishOutput();
@@ -144,7 +151,7 @@ Status generate(const Options &options) {
   return options.logits.empty() ? Status::success() : writeLogits(options.logits, sink);
 }
 
-/// Numbers from `low` to `high`; unlike CLI::Range it refuses what is not a number.
+/// Numbers from `low` to `high`; unlike those of CLI11 it refuses what is not a number.
 CLI::Validator within(float low, float high, const std::string &what) {
   auto check = [=](const std::string &text) -> std::string {
     float value = 0;
@@ -163,7 +170,7 @@ void addSampling(CLI::App &app, Options &options) {
       ->check(positive)
       ->type_name("T");
   app.add_option("--top-k", options.topK, "Sample from the K likeliest tokens; 0: from all [0]")
-      ->check(CLI::Range(uint32_t(0), uint32_t(INT32_MAX), "a number of tokens"))
+      ->check(whole(0, INT32_MAX))
       ->type_name("K");
   app.add_option("--top-p", options.topP, "Sample from the likeliest tokens that sum to this probability [1]")
       ->check(within(0, 1, "a number from 0 to 1"))
@@ -198,10 +205,12 @@ int generateMain(int argc, char **argv) {
   app.add_flag("--ignore-eos", options.ignoreEos, "Go on after an end-of-sequence token");
   app.add_flag("--decode-only", options.decodeOnly, "Feed the prompt token by token, without the entry `prefill`");
   app.add_option("--steps-per-launch", options.stepsPerLaunch, "Print tokens in groups of N, made in one launch [1]")
-      ->check(CLI::Range(uint32_t(1), uint32_t(1) << 16, "a number of steps"))
+      ->check(whole(1, 1 << 16))
       ->type_name("N");
   app.add_flag("--print-tokens", options.printTokens, "Print token ids instead of text");
-  app.add_option("--logits", options.logits, "Also write tokens[n] and logits[n, vocabulary]")->type_name("FILE.npz");
+  app.add_option("--logits", options.logits, "Also write tokens[n] and logits[n, vocabulary]")
+      ->check(fileToWrite())
+      ->type_name("FILE.npz");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
   Status status = generate(options);

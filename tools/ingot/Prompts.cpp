@@ -8,18 +8,6 @@
 
 namespace ingot::tool {
 
-void PromptOptions::addTo(CLI::App &app) {
-  CLI::Option_group *group = app.add_option_group("prompt");
-  group->add_option("--prompt", texts, "The prompt as text; may be repeated, for sequences side by side")
-      ->allow_extra_args(false)
-      ->type_name("TEXT");
-  group->add_option("--tokens", ids, "The prompt as token ids; may be repeated")
-      ->allow_extra_args(false)
-      ->type_name("1,2,3");
-  group->add_option("--prompts", file, "A file with a prompt in each line")->type_name("FILE");
-  group->require_option(1);
-}
-
 namespace {
 
 Result<std::vector<int32_t>> parseTokens(const std::string &text) {
@@ -28,13 +16,30 @@ Result<std::vector<int32_t>> parseTokens(const std::string &text) {
     int32_t token = 0;
     auto [next, error] = std::from_chars(at, end, token);
     if (error != std::errc() || (next != end && *next != ','))
-      return Status::invalidArgument("--tokens expects ids like 1,2,3, but got '" + text + "'");
+      return Status::invalidArgument("expects ids like 1,2,3, but got '" + text + "'");
     tokens.push_back(token);
     at = next;
     if (at == end)
       return tokens;
   }
 }
+
+} // namespace
+
+void PromptOptions::addTo(CLI::App &app) {
+  CLI::Option_group *group = app.add_option_group("prompt");
+  group->add_option("--prompt", texts, "The prompt as text; may be repeated, for sequences side by side")
+      ->allow_extra_args(false)
+      ->type_name("TEXT");
+  group->add_option("--tokens", ids, "The prompt as token ids; may be repeated")
+      ->allow_extra_args(false)
+      ->check([](const std::string &text) { return parseTokens(text).status().message(); })
+      ->type_name("1,2,3");
+  group->add_option("--prompts", file, "A file with a prompt in each line")->type_name("FILE");
+  group->require_option(1);
+}
+
+namespace {
 
 Result<PromptTokens> tokenize(const std::string &text, const ingot_artifact *artifact) {
   PromptTokens prompt = {text, {}, true};

@@ -134,6 +134,7 @@ int runMain(int argc, char **argv) {
   app.add_option("--inputs", options.inputs, "Arrays with the names of the model's inputs")->type_name("FILE.npz");
   app.add_option("--outputs", options.outputs, "Where to write arrays with the names of the model's outputs")
       ->required()
+      ->check(fileToWrite())
       ->type_name("FILE.npz");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;

@@ -1,10 +1,11 @@
 #include "Support.h"
 
+#include "runtime/cpu/Cores.h"
+#include "runtime/session/CpuTarget.h"
+
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <sstream>
 
 namespace ingot::tool {
 
@@ -46,6 +47,10 @@ std::string printable(std::string_view message) {
   return text;
 }
 
+std::string counted(uint64_t count, const std::string &noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 int fail(const std::string &message) {
   std::fprintf(stderr, "ingot: %s\n", printable(message).c_str());
   return 1;
@@ -65,45 +70,41 @@ Status fromC(ingot_status *status) {
   return result;
 }
 
-CLI::Validator whole(uint64_t low, uint64_t high) {
-  auto check = [=](const std::string &text) -> std::string {
-    uint64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high)
-      return {};
-    return "expects a whole number from " + std::to_string(low) + " to " + std::to_string(high) + ", but got '" + text +
-           "'";
+namespace {
+
+/// What is a target, whether this machine has it or not.
+CLI::Validator aTarget() {
+  auto check = [](const std::string &text) -> std::string {
+    return runtime::isTarget(text) ? "" : "expects cpu, cpu:ISA, cuda, emulator or interpreter, but got '" + text + "'";
   };
   return CLI::Validator(check, "");
 }
 
-int parse(CLI::App &app, int argc, char **argv) {
-  try {
-    app.parse(argc, argv);
-    return -1;
-  } catch (const CLI::ParseError &error) {
-    std::ostringstream out, err;
-    int exit = app.exit(error, out, err);
-    std::fputs(out.str().c_str(), stdout);
-    std::fputs(printable(err.str()).c_str(), stderr);
-    return exit == 0 ? 0 : 2;
-  }
+CLI::Validator cpuList() {
+  auto check = [](const std::string &text) { return runtime::parseCpuList(text).status().message(); };
+  return CLI::Validator(check, "");
 }
+
+} // namespace
 
 void RunOptions::addTo(CLI::App &app) {
   app.add_option("artifact", artifact, "The artifact, as `ingot compile` wrote it")->required()->type_name("ART");
   app.add_option("--params", params, "Use the weights of this safetensors file")->type_name("FILE");
   app.add_option("--workers", workers, "Number of workers [one per available core]")
-      ->check(CLI::Range(1u, 1024u))
+      ->check(whole(1, runtime::Executor::kMaxWorkers))
       ->type_name("N");
   app.add_option("--launch", launch, "megakernel, eager, graph, or interleaved (one thread, random legal order)")
-      ->check(CLI::IsMember({"megakernel", "eager", "graph", "interleaved"}))
+      ->check(oneOf({"megakernel", "eager", "graph", "interleaved"}))
       ->type_name("HOW");
   app.add_option("--interleaving-seed", interleavingSeed, "Chooses the order of --launch interleaved")
       ->check(whole(0))
       ->type_name("S");
-  app.add_option("--target", target, "cpu, cpu:ISA, cuda, emulator or interpreter [cpu]")->type_name("TARGET");
-  app.add_option("--affinity", affinity, "Bind workers to these cpus, for example 0-3,8")->type_name("CPUS");
+  app.add_option("--target", target, "cpu, cpu:ISA, cuda, emulator or interpreter [cpu]")
+      ->check(aTarget())
+      ->type_name("TARGET");
+  app.add_option("--affinity", affinity, "Bind workers to these cpus, for example 0-3,8")
+      ->check(cpuList())
+      ->type_name("CPUS");
   app.add_option("--ranks", ranks, "Number of ranks [1]")->check(whole(1, 1 << 16))->type_name("N");
 }
 

@@ -1,14 +1,13 @@
 // What the commands share: messages, owned handles of the C interface, common options.
 #pragma once
 
+#include "Usage.h"
+
 #include "ingot/runtime.h"
 
 #include "runtime/formats/Manifest.h"
 #include "runtime/support/Status.h"
 
-#include <CLI/CLI.hpp>
-
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +19,9 @@ using runtime::Status;
 
 /// A message for a terminal: bytes that are no UTF-8, and control characters but line ends and tabs, become \xNN.
 std::string printable(std::string_view message);
+
+/// "1 token", "2 tokens".
+std::string counted(uint64_t count, const std::string &noun);
 
 /// Prints "ingot: MESSAGE" to standard error and returns the exit status 1.
 int fail(const std::string &message);
@@ -34,12 +36,6 @@ struct Closer {
   void operator()(ingot_session *session) const { ingot_session_close(session); }
 };
 template <typename T> using Owned = std::unique_ptr<T, Closer>;
-
-/// Whole numbers from `low` to `high`. CLI11 alone takes "-1" for the largest unsigned number.
-CLI::Validator whole(uint64_t low, uint64_t high = std::numeric_limits<uint64_t>::max());
-
-/// Parses the arguments of a command. Returns -1 to go on, or the exit status: 0 after --help, 2 on bad usage.
-int parse(CLI::App &app, int argc, char **argv);
 
 /// Options that every command which runs an artifact takes.
 struct RunOptions {

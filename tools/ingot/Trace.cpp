@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 
 namespace ingot::tool {
 
 using runtime::Session;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -62,7 +64,7 @@ Status trace(const Options &options) {
   Result<std::optional<program::CostModel>> costs = options.costs();
   if (!costs)
     return costs.status();
-  timeline.planned = program::predict(*timeline.program, costs->value_or(program::CostModel()));
+  timeline.planned = program::predict(*timeline.program, costs->value_or((*session)->artifact().manifest().costs()));
   INGOT_RETURN_IF_ERROR(writeFile(options.output, printTrace(timeline)));
   if (!options.svg.empty())
     INGOT_RETURN_IF_ERROR(writeFile(options.svg, printPicture(timeline)));
@@ -78,12 +80,15 @@ int traceMain(int argc, char **argv) {
   options.addTo(app);
   app.add_option("-o,--output", options.output, "Where to write trace events for Perfetto or chrome://tracing")
       ->required()
+      ->check(fileToWrite())
       ->type_name("FILE.json");
-  app.add_option("--svg", options.svg, "Also draw the median step")->type_name("FILE.svg");
+  app.add_option("--svg", options.svg, "Also draw the median step")->check(fileToWrite())->type_name("FILE.svg");
   options.addTimingTo(app);
-  app.add_option("--steps", options.steps, "Record N steps [4]")->check(CLI::Range(1u, 1000u))->type_name("N");
+  app.add_option("--steps", options.steps, "Record N steps [4]")->check(whole(1, 1000))->type_name("N");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
+  if (std::error_code error; options.svg == options.output || fs::equivalent(options.svg, options.output, error))
+    return badUsage(app.get_name(), "expects different files for -o and --svg, but got '" + options.svg + "' twice");
   Status status = trace(options);
   return status.ok() ? 0 : fail(status);
 }

@@ -14,7 +14,10 @@ int dispatch(int argc, char **argv) {
     return compileMain(argc - 1, argv + 1);
   if (argc >= 2 && !std::strcmp(argv[1], "run"))
     return runMain(argc - 1, argv + 1);
-  std::fprintf(stderr, "ingot-compiler: a part of ingot: run `ingot compile` or `ingot run --target interpreter`\n");
+  if (argc >= 2 && !std::strcmp(argv[1], "debug"))
+    return debugMain(argc - 1, argv + 1);
+  std::fprintf(stderr, "ingot-compiler: a part of ingot: run `ingot compile`, `ingot debug` or `ingot run --target "
+                       "interpreter`\n");
   return 2;
 }
 

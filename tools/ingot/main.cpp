@@ -3,6 +3,7 @@
 #include "Delegate.h"
 #include "EntryPoint.h"
 #include "Run.h"
+#include "Support.h"
 
 #include <cstdio>
 #include <cstring>
@@ -26,15 +27,16 @@ constexpr Command kCommands[] = {
     {"eval", nullptr, nullptr},
     {"bench", "time the steps of an artifact's entries", benchMain},
     {"trace", "record when the tasks of a step run", traceMain},
-    {"debug", nullptr, nullptr},
+    {"debug", "find the first value that compiled code gets wrong", debugMain},
 };
 
 void printUsage(FILE *out) {
   std::fprintf(out, "usage: ingot COMMAND [OPTIONS]\n\ncommands:\n");
+  bool hasCompiler = !findHelper("ingot-compiler").empty();
   for (const Command &command : kCommands)
-    if (command.main && (command.main != compileMain || !findHelper("ingot-compiler").empty()))
+    if (command.main && ((command.main != compileMain && command.main != debugMain) || hasCompiler))
       std::fprintf(out, "  %-10s %s\n", command.name, command.summary);
-  std::fprintf(out, "\n`ingot COMMAND --help` explains a command\n");
+  std::fprintf(out, "\n`ingot COMMAND --help` explains a command, `ingot --version` says which this is\n");
 }
 
 int dispatch(int argc, char **argv) {
@@ -44,7 +46,13 @@ int dispatch(int argc, char **argv) {
   }
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h")) {
     printUsage(stdout);
-    return 0;
+    Status status = finishOutput();
+    return status.ok() ? 0 : fail(status);
+  }
+  if (!std::strcmp(argv[1], "--version")) {
+    std::printf("ingot %s\n", ingot_runtime_version());
+    Status status = finishOutput();
+    return status.ok() ? 0 : fail(status);
   }
   for (const Command &command : kCommands) {
     if (std::strcmp(argv[1], command.name))
@@ -63,6 +71,10 @@ int dispatch(int argc, char **argv) {
 
 int ingot::tool::compileMain(int argc, char **argv) {
   return delegateToCompiler(argc, argv, "'compile' is not supported yet in builds without the compiler");
+}
+
+int ingot::tool::debugMain(int argc, char **argv) {
+  return delegateToCompiler(argc, argv, "'debug' is not supported yet in builds without the compiler");
 }
 
 int ingot::tool::interpretMain(int argc, char **argv, const EntryOptions &) {

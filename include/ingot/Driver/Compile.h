@@ -2,10 +2,13 @@
 #pragma once
 
 #include "mlir/IR/DialectRegistry.h"
+#include "runtime/formats/TargetDescription.h"
 #include "llvm/Support/LogicalResult.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +28,17 @@ struct CompileOptions {
   int64_t maxSeq = 0; // 0: what the model says
   int64_t prefill = 64;
   int64_t batch = 1;
-  std::string precision = "f32"; // or "bf16": what a float32 model is computed in
-  unsigned workers = 0;          // 0: the cores of this machine
-  std::string params;            // safetensors for a model in text
+  std::string precision = "f32";                               // or "bf16": what a float32 model is computed in
+  bool allLogits = false;                                      // of every row of a prompt, not of the last one alone
+  unsigned workers = 0;                                        // 0: the cores of this machine
+  std::optional<runtime::TargetDescription> targetDescription; // of the machine that schedules are made for
+  std::string params;                                          // safetensors for a model in text
   bool externalParams = false;
   std::string tokenizer; // "bytes", or a tokenizer file; empty: what the model carries
   std::string runner;    // program to put in front of an artifact, which makes it an executable; empty: none
   std::string saveTemps; // folder for the stages in text
+  /// Told what begins, "compiling for avx2"; empty text: a message is about to be printed.
+  std::function<void(const std::string &phase)> onPhase;
 };
 
 /// Everything that compiling needs: dialects, kernel models, CPU target.

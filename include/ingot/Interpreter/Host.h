@@ -29,6 +29,14 @@ struct HostOptions {
   std::function<std::optional<HostTensor>(const std::string &name)> params;
 };
 
+/// A launch of a task program: where it comes from and what a task of it does.
+struct HostLaunch {
+  std::string symbol;
+  std::string file, node;           // "model.mlir:3:5" or "model.onnx", and a node of it; empty if unknown
+  std::vector<std::string> ops;     // of the body that compute, in order: "tile.contract", ...
+  std::vector<std::string> buffers; // symbols of what it binds
+};
+
 /// A module in text and the states of its entries.
 class HostInterpreter {
 public:
@@ -41,6 +49,13 @@ public:
   std::optional<HostTensors> run(const std::string &entry, const HostTensors &inputs, std::string &error);
   /// Back to the initial states.
   void reset();
+
+  /// The launches of the task program `entry`, in its order; none if there is no such program.
+  std::vector<HostLaunch> launches(const std::string &entry) const;
+  /// Runs all tasks of one launch on copies of `memory`, which holds what it binds, by symbol. Gives the buffers that
+  /// it declares to write, floats as f64 and integers as i64. Nothing, and the messages in `error`, if it fails.
+  std::optional<HostTensors> runLaunch(const std::string &entry, size_t launch, const HostTensors &memory,
+                                       std::string &error);
 
 private:
   struct State;

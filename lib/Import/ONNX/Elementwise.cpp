@@ -139,7 +139,7 @@ LogicalResult importPow(Node &node) {
   Tensor &base = node.input(0);
   Tensor exponent = node.input(1);
   if (!base.isFloat())
-    return node.error() << "expects a float base, but got " << base.type;
+    return node.error() << "of " << base.type << " is not supported yet";
   if (exponent.element() != base.element()) {
     if (!exponent.literal || exponent.isBool())
       return node.error() << "with a base of " << base.type << " and an exponent of " << exponent.type

@@ -65,7 +65,7 @@ template <ReduceKind Kind, int64_t InputSince = 18, bool Square = false> Logical
   for (auto [i, extent] : llvm::enumerate(x.shape())) {
     bool reduced = llvm::is_contained(*axes, static_cast<int64_t>(i));
     if (reduced && extent == 0 && Kind != ReduceKind::Sum && Kind != ReduceKind::Product)
-      return node.error() << "of no elements has no value";
+      return node.error() << "of no elements is not supported yet";
     if (!reduced || keepDims)
       kept.push_back(reduced ? 1 : extent);
   }

@@ -2,6 +2,7 @@
 #include "SessionFixture.h"
 
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 using namespace ingot;
@@ -118,6 +119,31 @@ TEST_F(GenerateTest, ChecksTokensAndPositions) {
   EXPECT_FALSE(decode(0, 0, 2));
   EXPECT_FALSE(decode(0, 0, -1));
   EXPECT_FALSE(decode(0, INT32_MAX, 1));
+}
+
+TEST_F(GenerateTest, ChecksHowTheNextTokenIsChosen) {
+  write(makeDecoder(32));
+  std::unique_ptr<Session> session = makeSession(2);
+  Session::Entry *decode = session->findEntry("decode");
+  *reinterpret_cast<int32_t *>(decode->inputOfRole(kRoleCount)) = 1;
+  auto with = [&]<typename T>(const char *role, T value) {
+    auto *input = reinterpret_cast<T *>(decode->inputOfRole(role));
+    *input = value;
+    Status status = session->runStep(*decode);
+    *input = 0;
+    return status.message();
+  };
+  EXPECT_EQ(with(kRoleTemperature, NAN), "temperature expects a finite number of at least 0, but got nan");
+  EXPECT_EQ(with(kRoleTemperature, -1.0f), "temperature expects a finite number of at least 0, but got -1.000000");
+  EXPECT_EQ(with(kRoleTopK, int32_t(-1)), "top_k expects a number from 0 to 2147483647, but got -1");
+  EXPECT_EQ(with(kRoleTopP, 1.5f), "top_p expects a number from 0 to 1, but got 1.500000");
+  EXPECT_EQ(with(kRolePresence, INFINITY), "presence_penalty expects a finite number, but got inf");
+  EXPECT_EQ(with(kRoleFrequency, NAN), "frequency_penalty expects a finite number, but got nan");
+  EXPECT_EQ(with(kRoleRepetition, -2.0f),
+            "repetition_penalty expects a finite number of at least 0, but got -2.000000");
+  EXPECT_EQ(with(kRoleSampled, int32_t(2)), "sampled expects values from 0 to count, which is 1, but got 2");
+  EXPECT_EQ(with(kRoleSampled, int32_t(-1)), "sampled expects values from 0 to count, which is 1, but got -1");
+  EXPECT_EQ(with(kRoleSampled, int32_t(1)), "");
 }
 
 /// What the body `test__sample` makes of its inputs: each parameter moves the token.

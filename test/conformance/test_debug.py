@@ -1,0 +1,99 @@
+"""`ingot debug --compare`: silent where compiled code is right, and a finger on the first value where it is not."""
+
+import re
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper, save_model
+
+from toolchain import HANDWRITTEN, Members, complain, ingot, succeed
+
+pytestmark = pytest.mark.usefixtures("tools")
+
+
+@pytest.fixture(scope="module")
+def layers(tools, tmp_path_factory):
+    """An ONNX model of three nodes that cannot be one launch, and its artifact."""
+    folder = tmp_path_factory.mktemp("layers")
+    rng = np.random.default_rng(7)
+    weights = [numpy_helper.from_array(rng.standard_normal((16, 16), np.float32), name) for name in ("v", "w")]
+    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    nodes = [
+        helper.make_node("MatMul", ["x", "v"], ["a"], name="into"),
+        helper.make_node("Mul", ["a", "half"], ["b"], name="halve"),
+        helper.make_node("MatMul", ["b", "w"], ["y"], name="out_of"),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4, 16]) for name in "xy"]
+    graph = helper.make_graph(nodes, "layers", ports[:1], ports[1:], [*weights, half])
+    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "m.onnx")
+    succeed(ingot("compile", folder / "m.onnx", "-o", folder / "m.ingot"))
+    return folder
+
+
+def test_compiled_decoders_agree(seeded):
+    for options in ([], ["--precision", "bf16"]):
+        out = succeed(ingot("debug", seeded.artifact("named", *options), "--compare", "--steps", 3))
+        assert [line.split(":")[0] for line in out.splitlines()] == ["prefill", *(f"decode, step {i}" for i in (1, 2, 3))]
+        assert all("launches agree with the interpreter" in line for line in out.splitlines())
+
+
+def test_models_are_compiled_and_compared_with_themselves(layers, small):
+    out = succeed(ingot("debug", layers / "m.onnx", "--compare", "--target", "cpu:generic"))
+    assert re.search(r"^main: \d+ launches agree", out) and "main: outputs agree with the model\n" in out
+    out = succeed(ingot("debug", small / "model.onnx", "--compare", "--max-seq", 16, "--prefill", 8, "--steps", 1))
+    assert "prefill: outputs agree with the model\n" in out and "decode: outputs agree with the model\n" in out
+
+
+def test_a_wrong_constant_is_found(layers, tmp_path):
+    """The program says 0.25 where the code has 0.5: the launch, its node and the values are named."""
+    members = Members(layers / "m.ingot")
+    name = next(name for name in members.where if name.startswith("program/") and name.endswith(".mlir"))
+    start, size = members.where[name][:2]
+    text = bytes(members.data[start : start + size])
+    assert text.count(b"5.000000e-01") == 1
+    members.put(name, text.index(b"5.000000e-01"), b"2.500000e-01")
+    (tmp_path / "m.ingot").write_bytes(members.data)
+    x = np.random.default_rng(1).standard_normal((4, 16), np.float32)
+    np.savez(tmp_path / "in.npz", x=x)
+    done = ingot("debug", tmp_path / "m.ingot", "--compare", "--inputs", tmp_path / "in.npz")
+    assert done.returncode == 1 and done.stderr == "", done.stderr
+    report = dict(line.strip().split(": ", 1) for line in done.stdout.splitlines()[1:])
+    assert re.fullmatch(r"main: launch 1 of 2, @k0\.\S+, diverges from the interpreter", done.stdout.splitlines()[0])
+    assert report["node"].strip() in ("'into'", "'halve'")
+    index, got, want = re.match(r"\s*\[(.*)\]: got (\S+), want (\S+),", report["first"]).groups()
+    v = numpy_helper.to_array(next(t for t in _initializers(layers / "m.onnx") if t.name == "v"))
+    exact = (x.astype(np.float64) @ v)[tuple(map(int, index.split(", ")))]
+    assert float(got) == pytest.approx(exact / 2, rel=1e-5) and float(want) == pytest.approx(exact / 4, rel=1e-5)
+
+
+def _initializers(path):
+    import onnx
+
+    return onnx.load(path).graph.initializer
+
+
+def test_a_reference_file_is_compared(layers, tmp_path):
+    x = np.random.default_rng(2).standard_normal((4, 16), np.float32)
+    v, w = (numpy_helper.to_array(t).astype(np.float64) for t in _initializers(layers / "m.onnx")[:2])
+    y = ((x @ v) * 0.5 @ w).astype(np.float32)
+    np.savez(tmp_path / "in.npz", x=x)
+    np.savez(tmp_path / "good.npz", y=y)
+    y[2, 3] += 0.5
+    np.savez(tmp_path / "bad.npz", y=y)
+    np.savez(tmp_path / "odd.npz", z=y)
+    command = ["debug", layers / "m.ingot", "--inputs", tmp_path / "in.npz", "--compare"]
+    assert "outputs agree with" in succeed(ingot(*command, tmp_path / "good.npz"))
+    done = ingot(*command, tmp_path / "bad.npz")
+    assert done.returncode == 1 and "output 'y' diverges from" in done.stdout and "[2, 3]: got" in done.stdout
+    done = ingot(*command, tmp_path / "odd.npz")
+    assert done.returncode == 1 and "has no output 'z'" in done.stderr
+
+
+def test_usage(layers, tmp_path):
+    artifact = layers / "m.ingot"
+    for arguments in ([], ["--compare", "x.npz"], ["--compare", "--precision", "bf16"]):
+        assert complain(ingot("debug", artifact, *arguments), lines=None, status=2)
+    assert "no such file" in complain(ingot("debug", tmp_path / "none.onnx", "--compare"))
+    assert "No such file" in complain(ingot("debug", tmp_path / "none.ingot", "--compare"))
+    assert "no entry 'x'" in complain(ingot("debug", artifact, "--compare", "--entry", "x"))
+    assert "w1" in complain(ingot("debug", HANDWRITTEN / "mlp.mlir", "--compare"), lines=None)  # without --params

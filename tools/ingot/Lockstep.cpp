@@ -1,0 +1,122 @@
+#include "Lockstep.h"
+
+#include "runtime/formats/DTypes.h"
+
+#include <algorithm>
+
+namespace ingot::tool {
+
+using interpreter::HostInterpreter;
+using interpreter::HostLaunch;
+using interpreter::HostTensor;
+using interpreter::HostTensors;
+using program::Buffer;
+using program::DType;
+using runtime::Session;
+
+namespace {
+
+std::string trimmed(std::string messages) {
+  while (!messages.empty() && messages.back() == '\n')
+    messages.pop_back();
+  return messages;
+}
+
+/// Index of a buffer of the program, which has it.
+size_t bufferIndex(const program::Program &program, const std::string &symbol) {
+  auto it = std::find_if(program.buffers.begin(), program.buffers.end(),
+                         [&](const Buffer &buffer) { return buffer.symbol == symbol; });
+  return static_cast<size_t>(it - program.buffers.begin());
+}
+
+/// Whether the text has the launches that run, on the buffers that there are.
+bool isOf(const std::vector<HostLaunch> &launches, const program::Program &program) {
+  if (launches.size() != program.launches.size())
+    return false;
+  for (size_t i = 0; i < launches.size(); ++i) {
+    if (launches[i].symbol != program.launches[i].symbol)
+      return false;
+    for (const std::string &symbol : launches[i].buffers)
+      if (bufferIndex(program, symbol) == program.buffers.size())
+        return false;
+  }
+  return true;
+}
+
+} // namespace
+
+Result<std::unique_ptr<HostInterpreter>> interpretText(std::string_view text, const std::string &name,
+                                                       interpreter::HostOptions options) {
+  std::string error;
+  std::unique_ptr<HostInterpreter> made = HostInterpreter::create(std::string(text), name, std::move(options), error);
+  if (!made)
+    return Status::corrupt(trimmed(error));
+  return made;
+}
+
+Result<std::unique_ptr<Lockstep>> Lockstep::create(Session &session, Session::Entry &entry) {
+  const program::Program &program = *entry.prepared->program;
+  std::string member = "program/" + program.name + "." + program.target + ".mlir";
+  std::replace(member.begin(), member.end(), ':', '-');
+  const runtime::ZipReader::Member *text = session.artifact().archive().find(member);
+  if (!text)
+    return Status::corrupt("the artifact has no member '" + member + "'");
+  std::unique_ptr<Lockstep> lockstep(new Lockstep(entry));
+  for (bool typed : {false, true}) {
+    interpreter::HostOptions options;
+    options.typed = typed;
+    auto made = interpretText({reinterpret_cast<const char *>(text->data.data()), text->data.size()}, member, options);
+    if (!made)
+      return made.status();
+    (typed ? lockstep->typed : lockstep->exact) = std::move(*made);
+  }
+  lockstep->launches = lockstep->exact->launches(program.name);
+  if (!isOf(lockstep->launches, program))
+    return Status::corrupt("'" + member + "' is not the program that runs");
+  return lockstep;
+}
+
+HostTensors Lockstep::memoryOf(const HostLaunch &launch) const {
+  HostTensors memory;
+  for (const std::string &symbol : launch.buffers) {
+    size_t index = bufferIndex(*entry.prepared->program, symbol);
+    const Buffer &buffer = entry.prepared->program->buffers[index];
+    auto *begin = reinterpret_cast<const char *>(entry.buffers[index]);
+    memory[symbol] = {runtime::dtypeName(buffer.dtype), buffer.shape, {begin, begin + buffer.bytes()}};
+  }
+  return memory;
+}
+
+Result<std::optional<Divergence>> Lockstep::run(const std::string &what, Progress &progress) {
+  const program::Program &program = *entry.prepared->program;
+  for (size_t i = 0; i < launches.size(); ++i) {
+    const HostLaunch &launch = launches[i];
+    progress.show(what + ", launch " + std::to_string(i + 1) + " of " + std::to_string(launches.size()));
+    HostTensors memory = memoryOf(launch);
+    entry.step->runLaunch(i);
+    std::string error;
+    std::optional<HostTensors> want = exact->runLaunch(program.name, i, memory, error), peer;
+    if (want)
+      peer = typed->runLaunch(program.name, i, memory, error);
+    if (!peer)
+      return Status::corrupt("launch @" + launch.symbol + " cannot be interpreted: " + trimmed(error));
+    bool low = false;
+    for (const auto &[symbol, tensor] : memory)
+      low |= tensor.dtype == "bf16" || tensor.dtype == "f16";
+    for (const auto &[symbol, tensor] : *want) {
+      size_t index = bufferIndex(program, symbol);
+      const Buffer &buffer = program.buffers[index];
+      Comparison result =
+          compareWith(tensor, peer->at(symbol), buffer.dtype, {entry.buffers[index], buffer.bytes()}, low);
+      if (result.diverging)
+        return std::optional<Divergence>({i, launch, buffer, result});
+      if (result.largest > worstPart * result.allowed) {
+        worstPart = result.largest / result.allowed;
+        worstSymbol = launch.symbol;
+      }
+    }
+  }
+  return std::optional<Divergence>();
+}
+
+} // namespace ingot::tool
