@@ -1,6 +1,7 @@
-// How long the verifier, the scheduler and the file form take on programs like a large decoder's step.
-// The bound on verification: 100,000 tasks on 132 queues in less than 2 s.
+// How long the verifier, the scheduler, the choice of events and the file form take on programs like a large decoder's
+// step. The bound on verification: 100,000 tasks on 132 queues in less than 2 s.
 
+#include "runtime/program/Events.h"
 #include "runtime/program/Schedule.h"
 #include "runtime/program/Serialize.h"
 #include "runtime/program/Verify.h"
@@ -49,6 +50,14 @@ void scheduleProgram(benchmark::State &state) {
     benchmark::DoNotOptimize(schedule(program, uint32_t(state.range(0))));
 }
 BENCHMARK(scheduleProgram)->ArgName("workers")->Arg(2)->Arg(16)->Arg(132)->Unit(benchmark::kMillisecond);
+
+void chooseEventsOf(benchmark::State &state) {
+  for (auto _ : state) {
+    Program program = largeProgram(state.range(0), false);
+    benchmark::DoNotOptimize(chooseEvents(program, 132, {}));
+  }
+}
+BENCHMARK(chooseEventsOf)->ArgName("layers")->Arg(2)->Arg(16)->Arg(156)->Unit(benchmark::kMillisecond);
 
 void readProgram(benchmark::State &state) {
   std::vector<uint8_t> bytes = serialize(largeProgram(156, false));

@@ -23,8 +23,9 @@ def FormKernels : Pass<"ingot-form-kernels", "::mlir::ModuleOp"> {
   let summary = "turn tensor operations into grids of tasks";
   let description = [{
     Each value that must exist in memory becomes one `scf.forall`, whose body computes one tile of it with `tile` ops.
-    Pointwise operations, views and row normalisations are computed where they are used; contractions and attention
-    only where no other anchor would repeat them: see docs/rationale/tile.md. Arguments get their stored shapes.
+    Pointwise operations, views and row normalisations are computed where they are used, unless the tasks of contractions
+    would repeat that for too many elements; contractions and attention only where no other anchor would repeat them: see
+    docs/rationale/tile.md. Arguments get their stored shapes.
 
     ```mlir
     %0 = ingot.dot %x, %w contract [1] x [0] : (tensor<1x64xf32>, tensor<64x32xf32>) -> tensor<1x32xf32>
@@ -71,22 +72,58 @@ def PlaceBuffers : Pass<"ingot-place-buffers", "::ingot::task::ProgramOp"> {
   let statistics = [Statistic<"arenaBytes", "arena-bytes", "size of the arena">];
 }
 
+// What ScheduleTasks and SyncTasks know about the target: `CostModel` in runtime/program/Costs.h.
+defvar targetOptions = [
+  Option<"workers", "workers", "unsigned", "2", "number of worker queues">,
+  Option<"flopsPerSecond", "flops-per-second", "double", "5e10", "operations of one worker">,
+  Option<"bytesPerSecond", "bytes-per-second", "double", "1e10", "memory traffic of one worker, while others work too">,
+  Option<"syncSeconds", "sync-seconds", "double", "1e-6", "from a signal to a wait on another worker">,
+  Option<"taskSeconds", "task-seconds", "double", "1e-7", "fixed cost of one task">,
+  Option<"counterSeconds", "counter-seconds", "double", "1e-8", "of one signal, or of one wait that is met already">
+];
+
 def SyncTasks : Pass<"ingot-sync-tasks", "::ingot::task::ProgramOp"> {
   let summary = "order conflicting launches by events";
   let description = [{
     A launch waits for each earlier launch with which it conflicts (a write of one overlaps an access of the other, also
-    through shared arena bytes), unless an awaited launch already did. One event per launch that others wait for; it
-    counts all tasks of the launch.
+    through shared arena bytes), unless other waits imply it. It may wait for all tasks of that launch, which is one
+    counter; or, where its tasks need only some of them, each for the counters of a part. Parts let tasks begin earlier
+    and spare waits for other workers, but every task pays for its counters. Which of the two is decided by scheduling
+    the program both ways with the cost model (runtime/program/Events.h); equal layers decide equally. Replaces events
+    that there are, and the schedule. Statistics hold the predicted step in nanoseconds.
+
+    ```mlir
+    task.launch @square body @f grid [4] args(@x, @t) reads [@x[i, 0] [1, 8]] writes [@t[i, 0] [1, 8]]
+    task.launch @sum body @g grid [2] args(@t, @y) reads [@t[i * 2, 0] [2, 8]] writes [@y[i, 0] [1, 8]]
+    // becomes, where parts do not pay,
+    task.event @square.done signals 4
+    task.launch @square body @f grid [4] args(@x, @t) signals [@square.done] ...
+    task.launch @sum body @g grid [2] args(@t, @y) waits [@square.done] ...
+    // and where they do
+    task.event @square.parts [2] signals 2
+    task.launch @square body @f grid [4] args(@x, @t) signals [@square.parts[i floordiv 2]] ...
+    task.launch @sum body @g grid [2] args(@t, @y) waits [@square.parts[i]] ...
+    ```
   }];
-  let statistics = [Statistic<"numEvents", "num-events", "events">, Statistic<"numWaits", "num-waits", "waits">];
+  let options = targetOptions # [
+    Option<"events", "events", "std::string", "\"chosen\"",
+           "`whole`: one counter per launch; `parts`: as many as there can be; `chosen`: by the cost model">
+  ];
+  let statistics = [
+    Statistic<"numEvents", "num-events", "events">, Statistic<"numWaits", "num-waits", "waits of launches for launches">,
+    Statistic<"numPartWaits", "num-part-waits", "of which for parts">,
+    Statistic<"plannedWhole", "planned-whole", "predicted step with one counter per launch, ns">,
+    Statistic<"plannedChosen", "planned-chosen", "predicted step, ns">
+  ];
 }
 
 def ScheduleTasks : Pass<"ingot-schedule-tasks", "::ingot::task::ProgramOp"> {
   let summary = "assign tasks to worker queues";
   let description = [{
-    Static list scheduling by the library in runtime/program; writes `task.schedule`.
+    Static list scheduling by the library in runtime/program, with its cost model (`ingot bench --calibrate` measures the
+    numbers); writes `task.schedule`.
   }];
-  let options = [Option<"workers", "workers", "unsigned", "2", "number of worker queues">];
+  let options = targetOptions;
 }
 
 def VerifyProgram : Pass<"ingot-verify-program", "::ingot::task::ProgramOp"> {

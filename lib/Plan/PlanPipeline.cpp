@@ -14,6 +14,18 @@ static std::unique_ptr<Pass> createKernelCanonicalizer() {
   return createCanonicalizerPass(GreedyRewriteConfig(), {kInlinesSingleTasks});
 }
 
+/// What a pass has to know about the target.
+template <typename Options> static Options optionsFor(const PlanOptions &plan) {
+  Options options;
+  options.workers = plan.workers;
+  options.flopsPerSecond = plan.costs.flopsPerSecond;
+  options.bytesPerSecond = plan.costs.bytesPerSecond;
+  options.syncSeconds = plan.costs.syncSeconds;
+  options.taskSeconds = plan.costs.taskSeconds;
+  options.counterSeconds = plan.costs.counterSeconds;
+  return options;
+}
+
 void ingot::buildTaskPipeline(OpPassManager &manager, const PlanOptions &options) {
   // One-shot bufferization sees a slice of a slice, or a duplicate offset, as different memory and would copy.
   manager.addPass(createKernelCanonicalizer());
@@ -28,10 +40,8 @@ void ingot::buildTaskPipeline(OpPassManager &manager, const PlanOptions &options
   // Offsets come before events: sharing bytes is a conflict that events must order.
   OpPassManager &programs = manager.nest<task::ProgramOp>();
   programs.addPass(createPlaceBuffers());
-  programs.addPass(createSyncTasks());
-  ScheduleTasksOptions schedule;
-  schedule.workers = options.workers;
-  programs.addPass(createScheduleTasks(schedule));
+  programs.addPass(createSyncTasks(optionsFor<SyncTasksOptions>(options)));
+  programs.addPass(createScheduleTasks(optionsFor<ScheduleTasksOptions>(options)));
   // What the verifier does not accept is never emitted.
   programs.addPass(createVerifyProgram());
 }
@@ -72,6 +82,6 @@ void ingot::registerPlanPasses() {
                              });
   PassPipelineRegistration<PlanPipelineOptions>("ingot-plan-pipeline", "from tensor programs to verified task programs",
                                                 [](OpPassManager &manager, const PlanPipelineOptions &options) {
-                                                  buildPlanPipeline(manager, {options.isa, options.workers});
+                                                  buildPlanPipeline(manager, {options.isa, options.workers, {}});
                                                 });
 }

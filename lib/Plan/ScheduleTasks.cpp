@@ -26,7 +26,8 @@ struct ScheduleTasks : ingot::impl::ScheduleTasksBase<ScheduleTasks> {
     FailureOr<program::Program> exported = exportProgram(getOperation());
     if (failed(exported))
       return signalPassFailure();
-    program::Schedule schedule = program::schedule(*exported, workers);
+    program::Schedule schedule = program::schedule(
+        *exported, workers, {flopsPerSecond, bytesPerSecond, syncSeconds, taskSeconds, counterSeconds});
     OpBuilder builder = OpBuilder::atBlockEnd(&getOperation().getBody().front());
     SmallVector<Attribute> queues;
     for (const auto &queue : schedule.queues) {

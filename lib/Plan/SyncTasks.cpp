@@ -1,8 +1,9 @@
 // Orders conflicting launches by events; see Passes.td.
 #include "ingot/Plan/Passes.h"
 
-#include "lib/Plan/TaskAccesses.h"
-#include "llvm/ADT/BitVector.h"
+#include "runtime/program/Events.h"
+#include "runtime/program/Structure.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace ingot {
 #define GEN_PASS_DEF_SYNCTASKS
@@ -14,109 +15,87 @@ using namespace ingot;
 
 namespace {
 
-/// What all tasks of a launch touch together.
-struct Footprint {
-  task::BufferOp buffer;
-  SmallVector<std::pair<int64_t, int64_t>> box; // [begin, end) per dimension
-};
-
-class LaunchAccesses {
-public:
-  LaunchAccesses(task::LaunchOp launch, const llvm::DenseMap<StringAttr, task::BufferOp> &buffers) {
-    collect(launch, launch.getReads(), buffers, reads);
-    collect(launch, launch.getWrites(), buffers, writes);
-  }
-
-  bool conflictsWith(const LaunchAccesses &earlier) const {
-    return overlap(writes, earlier.writes) || overlap(writes, earlier.reads) || overlap(reads, earlier.writes);
-  }
-
-private:
-  static void collect(task::LaunchOp launch, ArrayAttr accesses,
-                      const llvm::DenseMap<StringAttr, task::BufferOp> &buffers, SmallVector<Footprint> &footprints) {
-    for (auto access : accesses.getAsRange<task::AccessAttr>()) {
-      Footprint footprint = {buffers.lookup(access.getBuffer().getAttr()), {}};
-      ArrayRef<int64_t> shape = footprint.buffer.getMemRefType().getShape();
-      for (auto [dim, offset] : llvm::enumerate(access.getOffsets().getResults()))
-        footprint.box.push_back(boundsOver(offset, access.getSizes()[dim], shape[dim], launch.getGrid()));
-      footprints.push_back(footprint);
-    }
-  }
-
-  static bool overlap(ArrayRef<Footprint> a, ArrayRef<Footprint> b) {
-    return llvm::any_of(
-        a, [&](const Footprint &x) { return llvm::any_of(b, [&](const Footprint &y) { return overlap(x, y); }); });
-  }
-
-  static bool overlap(const Footprint &a, const Footprint &b) {
-    if (a.buffer != b.buffer)
-      return shareBytes(a.buffer, b.buffer);
-    return llvm::all_of(llvm::zip(a.box, b.box), [](auto pair) {
-      auto [x, y] = pair;
-      return x.first < y.second && y.first < x.second;
-    });
-  }
-
-  static bool shareBytes(task::BufferOp a, task::BufferOp b) {
-    if (!a.getOffset() || !b.getOffset())
-      return false;
-    int64_t beginA = *a.getOffset(), beginB = *b.getOffset();
-    return beginA < beginB + b.getBytes() && beginB < beginA + a.getBytes();
-  }
-
-  SmallVector<Footprint> reads, writes;
-};
+std::optional<program::Granularity> parseGranularity(StringRef text) {
+  return llvm::StringSwitch<std::optional<program::Granularity>>(text)
+      .Case("whole", program::Granularity::Whole)
+      .Case("parts", program::Granularity::Parts)
+      .Case("chosen", program::Granularity::Chosen)
+      .Default(std::nullopt);
+}
 
 struct SyncTasks : ingot::impl::SyncTasksBase<SyncTasks> {
   using SyncTasksBase::SyncTasksBase;
 
   void runOnOperation() override {
-    llvm::DenseMap<StringAttr, task::BufferOp> buffers;
-    for (auto buffer : getOperation().getOps<task::BufferOp>())
-      buffers[buffer.getSymNameAttr()] = buffer;
-    SmallVector<task::LaunchOp> launches(getOperation().getOps<task::LaunchOp>());
-    SmallVector<LaunchAccesses> accesses;
-    for (task::LaunchOp launch : launches)
-      accesses.emplace_back(launch, buffers);
-
-    // ordered[j] has bit i: all tasks of launch i come before all tasks of launch j.
-    SmallVector<llvm::BitVector> ordered(launches.size(), llvm::BitVector(launches.size()));
-    for (size_t later = 0; later < launches.size(); ++later)
-      for (size_t earlier = later; earlier-- > 0;) {
-        if (ordered[later].test(earlier) || !accesses[later].conflictsWith(accesses[earlier]))
-          continue;
-        addWait(launches[later], eventOf(launches[earlier]));
-        ordered[later].set(earlier);
-        ordered[later] |= ordered[earlier];
-      }
+    task::ProgramOp op = getOperation();
+    std::optional<program::Granularity> granularity = parseGranularity(events);
+    if (!granularity || workers < 1) {
+      op.emitOpError() << "expects "
+                       << (granularity ? "at least one worker, but got " + std::to_string(workers)
+                                       : "events whole, parts or chosen, but got '" + events + "'");
+      return signalPassFailure();
+    }
+    clear(op);
+    FailureOr<program::Program> exported = exportProgram(op);
+    if (failed(exported))
+      return signalPassFailure();
+    // What the choice relies on; a program of this compiler has it.
+    if (runtime::Status structure = program::checkStructure(*exported); !structure.ok()) {
+      op.emitOpError() << structure.message();
+      return signalPassFailure();
+    }
+    program::EventChoice choice = program::chooseEvents(
+        *exported, workers, {flopsPerSecond, bytesPerSecond, syncSeconds, taskSeconds, counterSeconds}, *granularity);
+    write(op, *exported);
+    numEvents = exported->events.size();
+    numWaits = choice.waits;
+    numPartWaits = choice.waitsForParts;
+    plannedWhole = choice.whole / 1000;
+    plannedChosen = choice.chosen / 1000;
   }
 
 private:
-  /// The event that counts all tasks of `launch`.
-  FlatSymbolRefAttr eventOf(task::LaunchOp launch) {
-    for (auto ref : launch.getSignals().getAsRange<task::EventRefAttr>())
-      return ref.getEvent();
+  /// A schedule was made for other events.
+  void clear(task::ProgramOp op) {
+    auto none = ArrayAttr::get(&getContext(), {});
+    for (auto launch : op.getOps<task::LaunchOp>()) {
+      launch.setWaitsAttr(none);
+      launch.setSignalsAttr(none);
+    }
+    for (Operation &inner : llvm::make_early_inc_range(op.getBody().front()))
+      if (isa<task::EventOp, task::ScheduleOp>(inner))
+        inner.erase();
+  }
+
+  void write(task::ProgramOp op, const program::Program &program) {
     OpBuilder builder(&getContext());
-    auto firstBody = *getOperation().getOps<task::BodyOp>().begin();
-    builder.setInsertionPoint(firstBody);
-    auto event =
-        task::EventOp::create(builder, launch.getLoc(), (launch.getSymName() + ".done").str(), 1, launch.getNumTasks());
-    auto symbol = FlatSymbolRefAttr::get(event.getSymNameAttr());
-    launch.setSignalsAttr(builder.getArrayAttr(refTo(symbol, launch)));
-    ++numEvents;
-    return symbol;
+    SmallVector<task::LaunchOp> launches(op.getOps<task::LaunchOp>());
+    if (!program.events.empty())
+      builder.setInsertionPoint(*op.getOps<task::BodyOp>().begin());
+    SmallVector<FlatSymbolRefAttr> symbols;
+    for (const program::Event &event : program.events) {
+      auto created = task::EventOp::create(builder, op.getLoc(), event.symbol, event.count, event.signals);
+      symbols.push_back(FlatSymbolRefAttr::get(created.getSymNameAttr()));
+    }
+    for (auto [launch, data] : llvm::zip_equal(launches, program.launches)) {
+      auto refs = [&, rank = launch.getGrid().size()](const std::vector<program::EventRef> &from) {
+        SmallVector<Attribute> list;
+        for (const program::EventRef &ref : from)
+          list.push_back(task::EventRefAttr::get(
+              &getContext(), symbols[ref.event],
+              program.events[ref.event].count > 1 ? indexOf(ref.index, rank) : AffineMap::get(rank, 0, &getContext())));
+        return ArrayAttr::get(&getContext(), list);
+      };
+      launch.setWaitsAttr(refs(data.waits));
+      launch.setSignalsAttr(refs(data.signals));
+    }
   }
 
-  static Attribute refTo(FlatSymbolRefAttr event, task::LaunchOp launch) {
-    auto noIndex = AffineMap::get(launch.getGrid().size(), 0, launch.getContext());
-    return task::EventRefAttr::get(launch.getContext(), event, noIndex);
-  }
-
-  void addWait(task::LaunchOp launch, FlatSymbolRefAttr event) {
-    SmallVector<Attribute> waits(launch.getWaits().begin(), launch.getWaits().end());
-    waits.push_back(refTo(event, launch));
-    launch.setWaitsAttr(ArrayAttr::get(launch.getContext(), waits));
-    ++numWaits;
+  AffineMap indexOf(const program::Affine &affine, size_t rank) {
+    AffineExpr expr = getAffineConstantExpr(affine.constant, &getContext());
+    for (size_t d = 0; d < rank; ++d)
+      expr = expr + getAffineDimExpr(d, &getContext()) * affine.coefficients[d];
+    return AffineMap::get(rank, 0, affine.divisor == 1 ? expr : expr.floorDiv(affine.divisor));
   }
 };
 

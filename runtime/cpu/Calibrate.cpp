@@ -122,15 +122,25 @@ double measureSync(Executor &executor) {
 
 void doNothing(const int64_t *, void *const *, const int64_t *, void *) {}
 
-double measureTask(Executor &executor) {
-  constexpr int64_t kTasks = 100'000;
+constexpr int64_t kTasks = 100'000;
+
+/// Seconds that worker 0 takes for each of kTasks tasks without a body. With `counters` the first half of them signals
+/// and the second half waits, each for a counter that ten tasks share.
+double measureTask(Executor &executor, bool counters) {
   program::Program empty;
   empty.bodies.push_back({"nothing", 0});
   program::Launch launch;
-  launch.grid = {kTasks};
-  empty.launches.push_back(launch);
+  launch.grid = {kTasks / 2};
+  empty.launches = {launch, launch};
+  if (counters) {
+    constexpr uint32_t kShared = 10;
+    empty.events.push_back({"counters", static_cast<uint32_t>(kTasks / 2) / kShared, kShared});
+    const program::EventRef ref = {0, {0, {1, 0, 0}, kShared}};
+    empty.launches[0].signals = {ref};
+    empty.launches[1].waits = {ref};
+  }
   empty.schedule.queues.resize(executor.workers());
-  empty.schedule.queues[0] = {{0, 0, kTasks}};
+  empty.schedule.queues[0] = {{0, 0, kTasks / 2}, {1, 0, kTasks / 2}};
   Step step(std::make_shared<const program::Program>(std::move(empty)), {doNothing}, {});
   std::atomic<bool> cancel{false};
   double best = std::numeric_limits<double>::infinity();
@@ -152,7 +162,9 @@ Result<program::CostModel> calibrate(Executor &executor) {
     return bytes.status();
   costs.bytesPerSecond = *bytes;
   costs.flopsPerSecond = measureFlops(executor);
-  costs.taskSeconds = measureTask(executor);
+  costs.taskSeconds = measureTask(executor, false);
+  // Not 0, however little it is.
+  costs.counterSeconds = std::max(measureTask(executor, true) - costs.taskSeconds, 1e-10);
   if (executor.workers() > 1)
     costs.syncSeconds = measureSync(executor);
   return costs;

@@ -64,6 +64,10 @@ const ManifestState *Manifest::findState(std::string_view name) const {
   return findBy(state, &ManifestState::name, name);
 }
 
+program::CostModel Manifest::costs() const {
+  return targetDescription ? targetDescription->costs : program::CostModel();
+}
+
 std::string Manifest::modelName() const {
   for (const auto &[key, value] : model)
     if (key == "name")

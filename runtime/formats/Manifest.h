@@ -1,6 +1,7 @@
 // manifest.json: the one index of an artifact.
 #pragma once
 
+#include "runtime/formats/TargetDescription.h"
 #include "runtime/program/Program.h"
 #include "runtime/support/Status.h"
 
@@ -22,8 +23,8 @@ inline constexpr const char *kManifestMember = "manifest.json";
 inline constexpr const char *kRoleTokens = "tokens"; // i32[B,C]
 inline constexpr const char *kRoleStart = "start";   // i32[B]
 inline constexpr const char *kRoleCount = "count";   // i32[B]
-inline constexpr const char *kRoleLogits = "logits"; // f32[B,C,V]
-inline constexpr const char *kRoleNext = "next";     // i32[B], the token chosen from the last counted row of logits
+inline constexpr const char *kRoleLogits = "logits"; // f32[B,C,V] of all rows, or f32[B,1,V] of the last counted one
+inline constexpr const char *kRoleNext = "next";     // i32[B], the token chosen from the logits of the last counted row
 // How it is chosen: inputs [B] that the caller may leave out, which means 0. docs/generation.md defines them.
 inline constexpr const char *kRoleSampled = "sampled";         // i32, how many of the step's tokens were sampled
 inline constexpr const char *kRoleTemperature = "temperature"; // f32
@@ -125,7 +126,8 @@ struct Manifest {
   std::vector<ManifestParam> params;
   std::string externalParams; // file beside the artifact that holds all params; empty if a member does
   std::vector<ManifestState> state;
-  std::vector<ManifestTarget> targets; // best first
+  std::vector<ManifestTarget> targets;                // best first
+  std::optional<TargetDescription> targetDescription; // the machine that programs were scheduled for, if one was given
   ManifestMemory memory;
   std::vector<std::pair<std::string, uint64_t>> flops; // entry -> operations of one step
   std::vector<ManifestFallback> fallbacks;
@@ -134,6 +136,8 @@ struct Manifest {
   const ManifestParam *findParam(std::string_view name) const;
   const ManifestState *findState(std::string_view name) const;
   std::string modelName() const;
+  /// What schedules are made with: those of the target description, else the built-in ones.
+  program::CostModel costs() const;
 };
 
 /// What a session takes to run `program` as `entry`.

@@ -1,6 +1,7 @@
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/Json.h"
 #include "runtime/formats/Manifest.h"
+#include "runtime/formats/TargetDescriptionJson.h"
 
 namespace ingot::runtime {
 
@@ -88,6 +89,8 @@ std::string printManifest(const Manifest &manifest) {
   json["targets"] = OrderedJson::array();
   for (const ManifestTarget &target : manifest.targets)
     json["targets"].push_back({{"isa", target.isa}, {"member", target.member}});
+  if (manifest.targetDescription)
+    json["target_description"] = describeTarget(*manifest.targetDescription);
   json["memory"] = toJson(manifest.memory);
   json["flops"] = OrderedJson::object();
   for (const auto &[entry, flops] : manifest.flops)

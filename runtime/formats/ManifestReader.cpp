@@ -1,6 +1,7 @@
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/JsonFields.h"
 #include "runtime/formats/Manifest.h"
+#include "runtime/formats/TargetDescriptionJson.h"
 #include "runtime/formats/Zip.h"
 
 #include <algorithm>
@@ -113,8 +114,9 @@ void checkRoles(JsonFields &fields, const ManifestEntry &entry) {
   for (const char *role : kSamplingRoles)
     checkBatch(entry.inputOfRole(role));
   checkBatch(entry.outputOfRole(kRoleNext));
-  if (tokens && logits && (logits->shape[0] != tokens->shape[0] || logits->shape[1] != tokens->shape[1]))
-    fields.fail("'" + logits->name + "' expects the batch and length of '" + tokens->name + "'");
+  bool rowsFit = !tokens || !logits || logits->shape[1] == tokens->shape[1] || logits->shape[1] == 1;
+  if (tokens && logits && (logits->shape[0] != tokens->shape[0] || !rowsFit))
+    fields.fail("'" + logits->name + "' expects the batch and length of '" + tokens->name + "', or one row");
 }
 
 ManifestEntry readEntry(const Json &json, const std::string &place, Names &names, Status &status) {
@@ -307,6 +309,9 @@ Result<Manifest> parseManifest(std::string_view text) {
     if (!isas.insert(manifest.targets.back().isa).second)
       fields.fail("repeats the isa '" + manifest.targets.back().isa + "'");
   });
+  if (root.has("target_description"))
+    if (const Json *described = root.any("target_description"))
+      manifest.targetDescription = readDescribedTarget(*described, "manifest.target_description", status);
   if (const Json *memory = root.any("memory"))
     manifest.memory = readMemory(*memory, status);
   root.fields("flops", [&](const std::string &entry, const Json &value, const std::string &) {

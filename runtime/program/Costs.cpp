@@ -10,8 +10,10 @@ namespace ingot::program {
 namespace {
 
 PlannedTime toTime(double seconds) {
+  if (!(seconds > 0))
+    return 0; // NaN included
   // An hour bounds what forged costs can do; a step of 2^28 such tasks still fits.
-  return static_cast<PlannedTime>(std::llround(std::clamp(seconds, 0.0, 3600.0) * 1e12));
+  return static_cast<PlannedTime>(std::llround(std::min(seconds, 3600.0) * 1e12));
 }
 
 constexpr uint32_t kNobody = ~uint32_t(0);
@@ -32,8 +34,13 @@ PlannedClock::PlannedClock(const Program &program, uint32_t workers, const CostM
 PlannedTime PlannedClock::costOf(const Launch &launch) const {
   double work = std::max(static_cast<double>(launch.flops) / costs.flopsPerSecond,
                          static_cast<double>(launch.bytes) / costs.bytesPerSecond);
+  // Waits and signals for whole launches are made once per range of tasks, which is next to nothing.
+  auto perTask = [](const EventRef &ref) { return !ref.index.isConstant(); };
+  auto counters = std::count_if(launch.waits.begin(), launch.waits.end(), perTask) +
+                  std::count_if(launch.signals.begin(), launch.signals.end(), perTask);
+  work += costs.taskSeconds + costs.counterSeconds * static_cast<double>(counters);
   // Not 0: free tasks would all go to one worker.
-  return std::max<PlannedTime>(toTime(work + costs.taskSeconds), 1);
+  return std::max<PlannedTime>(toTime(work), 1);
 }
 
 PlannedTime PlannedClock::readyOn(uint32_t worker, const Launch &launch, const TaskIndex &index) const {

@@ -14,6 +14,7 @@ struct CostModel {
   double bytesPerSecond = 1e10; // of one worker, while the others work as well
   double syncSeconds = 1e-6;    // from a signal to a wait on another worker
   double taskSeconds = 1e-7;    // fixed cost of one task
+  double counterSeconds = 1e-8; // of one signal, or of one wait that is met already
 };
 
 /// Picoseconds since the step began: integers make equal costs exactly equal.

@@ -70,6 +70,13 @@ int64_t Buffer::numElements() const {
 
 uint64_t Buffer::bytes() const { return static_cast<uint64_t>(numElements()) * byteSize(dtype); }
 
+bool Affine::isConstant() const {
+  for (int64_t coefficient : coefficients)
+    if (coefficient != 0)
+      return false;
+  return true;
+}
+
 int64_t Affine::at(const TaskIndex &index) const {
   int64_t value = constant;
   for (size_t d = 0; d < kMaxGridRank; ++d)

@@ -56,6 +56,8 @@ struct Affine {
   int64_t divisor = 1;
 
   int64_t at(const TaskIndex &index) const;
+  /// Whether it is the same for all tasks.
+  bool isConstant() const;
 };
 
 /// A box of a buffer that a task may touch: `offset[d]`, `size[d]` in elements, one per dimension.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 #include <queue>
 
 namespace ingot::program {
@@ -41,7 +42,55 @@ private:
       ++shares[worker];
       candidates.emplace(finish + cost, worker);
     }
+    if (std::any_of(launch.waits.begin(), launch.waits.end(),
+                    [](const EventRef &wait) { return !wait.index.isConstant(); }))
+      improve(launch, cost, shares);
     return shares;
+  }
+
+  /// Shares of a launch whose tasks wait for different counters, when it should end by `end`: each worker in turn takes
+  /// as many as it can. They have fewer tasks in total if that is too early.
+  std::vector<int64_t> shareUntil(const Launch &launch, PlannedTime cost, PlannedTime end) {
+    std::vector<int64_t> shares(clock.workers(), 0);
+    int64_t next = 0;
+    for (uint32_t w = 0; w < shares.size(); ++w)
+      for (PlannedTime free = clock.freeAt(w); next < launch.numTasks(); ++next, ++shares[w]) {
+        free = std::max(free, clock.readyOn(w, launch, launch.indexOf(next))) + cost;
+        if (free > end)
+          break;
+      }
+    return shares;
+  }
+
+  /// When a launch ends that is shared out like this.
+  PlannedTime endOf(const Launch &launch, PlannedTime cost, const std::vector<int64_t> &shares) {
+    PlannedTime end = 0;
+    int64_t next = 0;
+    for (uint32_t w = 0; w < shares.size(); ++w) {
+      PlannedTime free = clock.freeAt(w);
+      for (int64_t last = next + shares[w]; next < last; ++next)
+        free = std::max(free, clock.readyOn(w, launch, launch.indexOf(next))) + cost;
+      end = std::max(end, shares[w] ? free : 0);
+    }
+    return end;
+  }
+
+  /// Takes other shares if the launch ends earlier with them, to about a thousandth of what it takes.
+  void improve(const Launch &launch, PlannedTime cost, std::vector<int64_t> &shares) {
+    PlannedTime high = endOf(launch, cost, shares), low = high;
+    for (uint32_t w = 0; w < clock.workers(); ++w)
+      low = std::min(low, clock.freeAt(w)); // when nobody has ended a task yet
+    const PlannedTime step = std::max<PlannedTime>((high - low) / 1024, 1);
+    while (high - low > step) {
+      const PlannedTime middle = low + (high - low) / 2;
+      std::vector<int64_t> other = shareUntil(launch, cost, middle);
+      if (std::accumulate(other.begin(), other.end(), int64_t(0)) == launch.numTasks()) {
+        shares = std::move(other);
+        high = middle;
+      } else {
+        low = middle;
+      }
+    }
   }
 
   void place(uint32_t number) {

@@ -122,7 +122,7 @@ Artifact::makePrepared(const ManifestEntry &entry, const PrepareOptions &options
   if (options.eager)
     program = makeEager(program, options.workers);
   else if (options.costs || program.schedule.workers() != options.workers)
-    program.schedule = schedule(program, options.workers, options.costs.value_or(CostModel()));
+    program.schedule = schedule(program, options.workers, options.costs.value_or(parsed.costs()));
   INGOT_RETURN_IF_ERROR(verify(program).status());
   // The bodies were compiled for just this program; with other arguments they could touch anything.
   for (const auto &[isa, member] : entry.program)

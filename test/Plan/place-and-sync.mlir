@@ -1,4 +1,4 @@
-// RUN: ingot-opt --pass-pipeline='builtin.module(task.program(ingot-place-buffers,ingot-sync-tasks,ingot-schedule-tasks{workers=2},ingot-verify-program))' %s | FileCheck %s
+// RUN: ingot-opt --pass-pipeline='builtin.module(task.program(ingot-place-buffers,ingot-sync-tasks{events=whole},ingot-schedule-tasks{workers=2},ingot-verify-program))' %s | FileCheck %s
 
 // A chain a -> b -> c -> d: `@b` may not overwrite `@a` while it is read, but `@c` may take its place, and then must wait
 // for the readers of `@a`, which the chain already implies.

@@ -2,6 +2,7 @@
 
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/Layout.h"
+#include "runtime/formats/TargetDescriptionJson.h"
 
 #include <algorithm>
 
@@ -69,6 +70,8 @@ OrderedJson describeModel(const Artifact &artifact) {
                              {"from", state.from}});
   json["kv_bytes_per_token"] = artifact.kvBytesPerToken();
   json["max_seq"] = artifact.maxSeq();
+  json["target_description"] =
+      manifest.targetDescription ? describeTarget(*manifest.targetDescription) : OrderedJson(nullptr);
   json["fallbacks"] = OrderedJson::array();
   for (const ManifestFallback &fallback : manifest.fallbacks)
     json["fallbacks"].push_back({{"op", fallback.op}, {"location", fallback.location}, {"reason", fallback.reason}});
@@ -106,6 +109,12 @@ OrderedJson describeMemory(const Artifact &artifact) {
   return json;
 }
 
+/// Waits for parts of a launch: each task for counters of its own.
+static uint64_t countPartWaits(const program::Launch &launch) {
+  return static_cast<uint64_t>(std::count_if(launch.waits.begin(), launch.waits.end(),
+                                             [](const auto &wait) { return !wait.index.isConstant(); }));
+}
+
 Result<OrderedJson> describeKernels(const Artifact &artifact) {
   OrderedJson list = OrderedJson::array();
   for (const ManifestEntry &entry : artifact.manifest().entries) {
@@ -129,6 +138,7 @@ Result<OrderedJson> describeKernels(const Artifact &artifact) {
                                    {"body", program.bodies[launch.body].symbol},
                                    {"grid", launch.grid},
                                    {"waits", launch.waits.size()},
+                                   {"waits_for_parts", countPartWaits(launch)},
                                    {"signals", launch.signals.size()},
                                    {"flops", launch.flops * tasks},
                                    {"bytes", launch.bytes * tasks}});

@@ -61,6 +61,10 @@ std::string printModel(const OrderedJson &json) {
                     text(tensor["name"]) + " " + type(tensor) +
                         (tensor["role"] == "" ? "" : ", role " + text(tensor["role"])));
   }
+  if (const OrderedJson &target = json["target_description"]; !target.is_null())
+    out += line("scheduled for", text(target["device"]) + ", " + text(target["workers"]) + " workers, " +
+                                     text(target["flops_per_second"]) + " flops/s, " +
+                                     text(target["bytes_per_second"]) + " bytes/s");
   for (const OrderedJson &fallback : json["fallbacks"])
     out +=
         line("fallback", text(fallback["op"]) + " at " + text(fallback["location"]) + ": " + text(fallback["reason"]));
@@ -95,10 +99,11 @@ std::string printKernels(const OrderedJson &json) {
            text(program["events"]) + " events (" + text(program["counters"]) + " counters), scheduled for " +
            text(program["workers"]) + " workers\n";
     for (const OrderedJson &kernel : program["kernels"])
-      out += line("  " + text(kernel["launch"]), text(kernel["body"]) + " " + text(kernel["grid"]) + ", waits " +
-                                                     text(kernel["waits"]) + ", signals " + text(kernel["signals"]) +
-                                                     ", " + text(kernel["flops"]) + " flops, " + text(kernel["bytes"]) +
-                                                     " bytes");
+      out += line("  " + text(kernel["launch"]),
+                  text(kernel["body"]) + " " + text(kernel["grid"]) + ", waits " + text(kernel["waits"]) +
+                      (kernel["waits_for_parts"] == 0 ? "" : " (" + text(kernel["waits_for_parts"]) + " for parts)") +
+                      ", signals " + text(kernel["signals"]) + ", " + text(kernel["flops"]) + " flops, " +
+                      text(kernel["bytes"]) + " bytes");
   }
   return out;
 }

@@ -1,9 +1,8 @@
 #include "TimedEntry.h"
 
-#include "TargetDescription.h"
-
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/File.h"
+#include "runtime/formats/TargetDescription.h"
 
 #include <algorithm>
 #include <cstring>
@@ -55,16 +54,17 @@ void TimingOptions::addTimingTo(CLI::App &app) {
   app.add_option("--position", position, "Positions that the sequence has behind it [64]")
       ->check(whole(0))
       ->type_name("N");
-  app.add_option("--target-description", description,
-                 "Schedule for this machine, as `ingot bench --calibrate` describes it")
+  app.add_option(
+         "--target-description", description,
+         "Schedule for this machine, as `ingot bench --calibrate` describes it [what the artifact was compiled for]")
       ->type_name("FILE.json");
 }
 
 Result<std::optional<program::CostModel>> TimingOptions::costs() const {
   if (description.empty())
     return std::optional<program::CostModel>();
-  Result<program::CostModel> read = readTargetDescription(description);
-  return read ? Result<std::optional<program::CostModel>>(std::optional(*read)) : read.status();
+  Result<TargetDescription> read = readTargetDescription(description);
+  return read ? Result<std::optional<program::CostModel>>(std::optional(read->costs)) : read.status();
 }
 
 Result<std::unique_ptr<Session>> startSession(const TimingOptions &options) {

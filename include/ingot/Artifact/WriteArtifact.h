@@ -27,7 +27,8 @@ struct ArtifactContents {
   /// Values of symbolic dimensions by entry.
   std::map<std::string, std::vector<std::pair<std::string, int64_t>>> specialisations;
   std::vector<runtime::ManifestFallback> fallbacks;
-  std::vector<ArtifactTarget> targets; // best first
+  std::vector<ArtifactTarget> targets;                         // best first
+  std::optional<runtime::TargetDescription> targetDescription; // that programs were scheduled for
   /// Write parameters to OUTPUT.safetensors beside the artifact.
   bool externalParams = false;
   /// A program that is put in front and makes the artifact an executable; empty: none.

@@ -4,7 +4,7 @@
 #include "dialects/Task/Task.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
-#include "runtime/program/Program.h"
+#include "runtime/program/Costs.h"
 
 namespace ingot {
 
@@ -18,6 +18,8 @@ struct PlanOptions {
   std::string isa = "generic";
   /// Worker queues of the default schedule.
   unsigned workers = 2;
+  /// What the schedule and the choice of events go by.
+  program::CostModel costs;
 };
 
 /// Adds the passes from tensor programs to kernels on tensors.

@@ -135,6 +135,20 @@ bool retarget(Program &program, Random &random) {
   return true;
 }
 
+bool regroup(Program &program, Random &random) {
+  Launch &launch = program.launches[size_t(random.below(int64_t(program.launches.size())))];
+  std::vector<EventRef> &refs = random.chance(50) ? launch.waits : launch.signals;
+  if (refs.empty())
+    return false;
+  EventRef &ref = refs[size_t(random.below(int64_t(refs.size())))];
+  if (ref.index.isConstant())
+    return false;
+  int64_t &changed =
+      random.chance(50) ? ref.index.divisor : ref.index.coefficients[size_t(random.below(int64_t(launch.grid.size())))];
+  changed += random.chance(50) ? 1 : -1;
+  return true;
+}
+
 bool moveScratch(Program &program, Random &random) {
   Buffer &buffer = program.buffers[size_t(random.below(int64_t(program.buffers.size())))];
   if (buffer.kind != BufferKind::Scratch || buffer.bytes() > program.arenaBytes)
@@ -165,6 +179,8 @@ bool apply(Program &program, Mutation mutation, Random &random) {
     return shiftRegion(program, random);
   case Mutation::RetargetEvent:
     return retarget(program, random);
+  case Mutation::Regroup:
+    return regroup(program, random);
   case Mutation::MoveScratch:
     return moveScratch(program, random);
   }
@@ -174,8 +190,9 @@ bool apply(Program &program, Mutation mutation, Random &random) {
 } // namespace
 
 const char *toString(Mutation mutation) {
-  constexpr const char *names[] = {"drop-wait",  "drop-signal", "drop-signaller", "threshold-up",   "threshold-down",
-                                   "swap-order", "move-task",   "shift-region",   "retarget-event", "move-scratch"};
+  constexpr const char *names[] = {"drop-wait",      "drop-signal", "drop-signaller", "threshold-up",
+                                   "threshold-down", "swap-order",  "move-task",      "shift-region",
+                                   "retarget-event", "regroup",     "move-scratch"};
   return names[size_t(mutation)];
 }
 

@@ -19,13 +19,14 @@ enum class Mutation {
   MoveTask,      // a task changes to the same place of another queue
   ShiftRegion,   // one access moves or changes its size by one in one dimension
   RetargetEvent, // a wait or signal means another counter
+  Regroup,       // the tasks of a wait or signal are shared out to its counters otherwise
   MoveScratch,   // a scratch buffer gets another offset in the arena
 };
 
-inline constexpr std::array<Mutation, 10> kMutations = {
+inline constexpr std::array<Mutation, 11> kMutations = {
     Mutation::DropWait,      Mutation::DropSignal, Mutation::DropSignaller, Mutation::ThresholdUp,
     Mutation::ThresholdDown, Mutation::SwapOrder,  Mutation::MoveTask,      Mutation::ShiftRegion,
-    Mutation::RetargetEvent, Mutation::MoveScratch};
+    Mutation::RetargetEvent, Mutation::Regroup,    Mutation::MoveScratch};
 
 const char *toString(Mutation mutation);
 

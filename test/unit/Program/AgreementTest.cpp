@@ -1,5 +1,6 @@
 // The verifier against checkers that share none of its ideas: both ways, on random programs and on mutants.
 
+#include "runtime/program/Events.h"
 #include "runtime/program/Schedule.h"
 #include "runtime/program/Serialize.h"
 #include "runtime/program/Verify.h"
@@ -100,11 +101,12 @@ TEST(Agreement, MutantsOfSmallPrograms) {
   }
 }
 
-/// Programs shaped like decoders: all accepted. Their mutants: the pairwise checker decides, and not one that it finds
-/// broken is accepted, nor one refused that it finds sound.
+/// Programs shaped like decoders, with events by hand and with chosen ones: all accepted. Their mutants: the pairwise
+/// checker decides, and not one that it finds broken is accepted, nor one refused that it finds sound.
 TEST(Agreement, MutantsOfLargePrograms) {
   std::vector<Program> programs;
-  for (bool perTile : {false, true})
+  using Events = std::optional<Granularity>;
+  for (Events granularity : {Events(), Events(Granularity::Whole), Events(Granularity::Parts)})
     for (uint32_t workers : {2, 5, 16}) {
       testing::DecodeShape shape;
       shape.layers = 6;
@@ -112,15 +114,19 @@ TEST(Agreement, MutantsOfLargePrograms) {
       shape.heads = 8;
       shape.tiles = 8;
       shape.ffn = 64;
-      shape.perTileEvents = perTile;
+      shape.perTileEvents = true;
       programs.push_back(testing::decodeProgram(shape, workers));
+      if (granularity) {
+        chooseEvents(programs.back(), workers, {}, *granularity);
+        programs.back().schedule = schedule(programs.back(), workers);
+      }
       EXPECT_GT(programs.back().numTasks(), 200);
       EXPECT_TRUE(verify(programs.back()).ok()) << verify(programs.back()).status().message();
       EXPECT_EQ(list(testing::checkByPairs(programs.back())), "nothing");
     }
   Tally tally;
   testing::Random random(2);
-  for (int i = 0; i < 1200 && !HasFailure(); ++i) {
+  for (int i = 0; i < 1500 && !HasFailure(); ++i) {
     const Program &program = programs[size_t(i) % programs.size()];
     Mutation mutation = testing::kMutations[size_t(i) / programs.size() % testing::kMutations.size()];
     SCOPED_TRACE("mutant " + std::to_string(i) + " " + toString(mutation));

@@ -27,6 +27,7 @@ Manifest makeManifest() {
   manifest.state[0].from = {"past_key_values.0.key", "present.0.key"};
   manifest.memory = {10, 20, {{"decode", "generic", 1, 2, 3, 4}}};
   manifest.flops = {{"decode", 1000}};
+  manifest.targetDescription = {"machine", 4, {1e11, 1e10, 1e-7, 1e-8, 1e-9}};
   manifest.fallbacks = {{"ingot.attention", "loc(1)", "no flash"}};
   return manifest;
 }
@@ -45,6 +46,8 @@ TEST(ManifestTest, RoundTrip) {
   EXPECT_EQ(parsed->findState("kv")->role, "kv");
   EXPECT_EQ(parsed->findEntry("decode")->inputOfRole("start")->shape, std::vector<int64_t>{1});
   EXPECT_EQ(parsed->findEntry("nothing"), nullptr);
+  EXPECT_EQ(parsed->costs().syncSeconds, 1e-7);
+  EXPECT_EQ(Manifest().costs().syncSeconds, ingot::program::CostModel().syncSeconds);
 }
 
 /// Every mistake is found and named. Replaces `from`, which must occur, by `to`.
@@ -75,6 +78,10 @@ TEST(ManifestTest, NamesMistakes) {
   EXPECT_EQ(changed("\"llama2c\"", "\"bpe\""), "manifest: tokenizer: has the unknown type 'bpe'");
   EXPECT_EQ(changed("\"launch\": \"megakernel\"", "\"launch\": \"rocket\""),
             "manifest.entries[0]: has the unknown launch 'rocket'");
+  EXPECT_EQ(changed("\"sync_seconds\": 1e-07", "\"sync_seconds\": 0"),
+            "manifest.target_description: 'sync_seconds' expects 1e-15 to 1, but got 0.0");
+  EXPECT_EQ(changed("\"machine\",", "\"machine\", \"more\": 1,"),
+            "manifest.target_description: has the unknown key 'more'");
   EXPECT_NE(changed("{", "{{").find("manifest: JSON is broken"), std::string::npos);
   EXPECT_NE(changed("\"eos\"", "\"format\": 1, \"eos\"").find("'format' appears twice"), std::string::npos);
   Manifest huge = makeManifest();

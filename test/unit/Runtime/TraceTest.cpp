@@ -177,8 +177,9 @@ TEST_F(TraceTest, BadRequests) {
 
 /// What `ingot bench --calibrate` writes, with these numbers.
 std::string description(const std::string &taskSeconds) {
-  return "{\"format\": \"ingot-target-description\", \"version\": 1, \"workers\": 2, \"flops_per_second\": 1e9, "
-         "\"bytes_per_second\": 1e9, \"sync_seconds\": 1e-6, \"task_seconds\": " +
+  return "{\"format\": \"ingot-target-description\", \"version\": 1, \"device\": \"d\", \"workers\": 2, "
+         "\"flops_per_second\": 1e9, \"bytes_per_second\": 1e9, \"sync_seconds\": 1e-6, \"counter_seconds\": 1e-9, "
+         "\"task_seconds\": " +
          taskSeconds + "}";
 }
 
@@ -191,8 +192,9 @@ TEST_F(TraceTest, DescriptionsOfMachinesArePlannedWith) {
       end = std::max(end, intervalOf(event).end);
   EXPECT_GE(end, 16 / 2 * 0.25e6) << "sixteen tasks of a quarter of a second on two workers";
   writeFile(directory / "far.json",
-            "{\"format\": \"ingot-target-description\", \"version\": 1, \"task_seconds\": 1e-9, "
-            "\"flops_per_second\": 1e12, \"bytes_per_second\": 1e12, \"sync_seconds\": 1}");
+            "{\"format\": \"ingot-target-description\", \"version\": 1, \"device\": \"\", \"workers\": 2, "
+            "\"task_seconds\": 1e-9, \"flops_per_second\": 1e12, \"bytes_per_second\": 1e12, \"sync_seconds\": 1, "
+            "\"counter_seconds\": 1e-9}");
   std::set<int> workers;
   json far = trace(makeChain(4, 1), "--workers 2 --target-description @/far.json");
   for (const json &event : far["traceEvents"])
@@ -210,11 +212,11 @@ TEST_F(TraceTest, BadDescriptionsAreRefused) {
     EXPECT_EQ(outcome.exit, 1) << text;
     EXPECT_NE(outcome.err.find("d.json"), std::string::npos) << outcome.err;
   }
-  for (const char *number : {"0", "-1", "\"1\"", "null"}) {
+  for (const char *number : {"0", "-1", "1e-16", "1.5", "1e99", "1e999", "\"1\"", "null", "NaN"}) {
     writeFile(directory / "d.json", description(number));
-    EXPECT_NE(run("trace @/a.ingot -o @/t.json --target-description @/d.json").err.find("as task_seconds, but got"),
-              std::string::npos)
-        << number;
+    Outcome outcome = run("trace @/a.ingot -o @/t.json --target-description @/d.json");
+    EXPECT_EQ(outcome.exit, 1) << number;
+    EXPECT_NE(outcome.err.find("d.json': target description: "), std::string::npos) << outcome.err;
   }
   EXPECT_EQ(run("bench @/a.ingot --target-description @/none.json").exit, 1);
 }
