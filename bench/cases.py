@@ -70,8 +70,21 @@ class Comparison:
             self.peers[ONNX_RUNTIME] = child
             self.pids.append(child.pid)
 
+    def use_torch(self, stack, function, **arguments):
+        """`function` is what will be timed: it is called once, because inductor compiles on first use."""
+        for name, compiled in peers.TORCH.items():
+            with self.skipping(name):
+                child = peers.torch(stack, self.workers)
+                child.call("open_model", key="ours", path=self.model.make_checkpoint(), precision=self.precision,
+                           compiled=compiled, prompts=function == "prefill", threads=self.workers)
+                error = peers.agreement(self.ours, child, "ours", self.model, self.precision)
+                child.call(function, timeout=peers.TORCH_COMPILES, key="ours", **{**arguments, "seconds": 1e-9})
+                self.add("logits_difference", error, peer_name=name)
+                self.peers[name] = child
+                self.pids.append(child.pid)
+
     def use_eager(self):
-        self.ours.call("open_session", key="eager", path=self.model.artifact(self.precision), workers=self.workers, eager=True)
+        self.ours.call("open_session", key=EAGER, path=self.model.artifact(self.precision), workers=self.workers, eager=True)
 
     def arms(self, function, **arguments):
         """{arm: function that calls `function` of its child}."""
@@ -91,14 +104,17 @@ def decode(context, name, precision, workers):
             comparison.use_onnx_runtime(stack)
         model = comparison.model
         request = dict(prompt=model.prompt(model.shape.start), count=model.shape.burst, seconds=context.burst)
+        comparison.use_torch(stack, "decode", **request)
         arms = comparison.arms("decode", **request)
-        arms[EAGER] = functools.partial(comparison.ours.call, "decode", key="eager", **request)
+        # The eager arm differs by little: the two take turns within a round, often and for longer.
+        turns = {**request, "keys": ["ours", EAGER], "seconds": 2 * context.burst}
+        arms["ours"] = functools.partial(comparison.ours.call, "decode_in_turns", **turns)
         weights = model.weight_bytes(precision)
         arms["read"] = lambda: float(comparison.roof.ask(f"read {weights} {workers} {context.burst / 2}"))
         rounds = context.rounds(arms, comparison.pids)
         bytes_read = model.decode_bytes(precision)
-        for peer in (LLAMA, EAGER, ONNX_RUNTIME):
-            if peer in arms:
+        for peer in (LLAMA, EAGER, ONNX_RUNTIME, *peers.TORCH):
+            if peer in rounds[0].values:
                 summary = method.summarise(rounds, "ours", peer, bound=lambda values: values["read"] / bytes_read)
                 comparison.add("decode_tokens_per_second", summary, peer_name=peer)
         comparison.add("read_bandwidth", method.summarise(rounds, "read"))
@@ -109,12 +125,14 @@ def prefill(context, name, precision, workers, count):
     with contextlib.ExitStack() as stack:
         comparison = Comparison(context, stack, name, precision, workers)
         model = comparison.model
-        arms = comparison.arms("prefill", prompt=model.prompt(count), seconds=context.burst)
+        request = dict(prompt=model.prompt(count), seconds=context.burst)
+        comparison.use_torch(stack, "prefill", **request)
+        arms = comparison.arms("prefill", **request)
         arms["flops"] = lambda: float(comparison.roof.ask(f"flops {precision} {workers} 0.1"))
         rounds = context.rounds(arms, comparison.pids, fewer=5 if name == "1.1B" else None)
         work = model.prefill_flops(count) / count
         bound = (lambda values: values["flops"] / work) if rounds[0].values["flops"] else None
-        for peer in [LLAMA] if LLAMA in arms else [None]:
+        for peer in list(comparison.peers) or [None]:
             summary = method.summarise(rounds, "ours", peer, bound=bound)
             comparison.add(f"prefill_{count}_tokens_per_second", summary, peer_name=peer)
 
@@ -270,7 +288,7 @@ def units():
     for name, precision in pairs:
         for workers in (2,) if name == "1.1B" else WORKERS:
             unit(prefill, name, precision, workers, 128)
-            if SHAPES[name].max_seq > 512:
+            if SHAPES[name].config.max_seq > 512:
                 unit(prefill, name, precision, workers, 512)
     for arguments in contraction.SIZES:
         for workers in WORKERS:

@@ -14,6 +14,7 @@ BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 PYTHON = ROOT / ".venv/bin/python"
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
+TORCH_PYTHON = ROOT / ".venv-torch/bin/python"
 
 
 class ChildError(Exception):
@@ -76,18 +77,19 @@ class Child:
         self.close()
 
 
-def python_child(name, script, python=PYTHON, threads=None):
+def python_child(name, script, python=PYTHON, threads=None, environment=None):
     """A Python child; `threads` bounds what numerical libraries of the child may use."""
-    environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
     if threads:
         environment |= {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     return Child(name, [python, BENCH / script], environment)
 
 
-def peers_have(module):
-    """Why the optional environment cannot import `module`, or None."""
-    if not PEERS_PYTHON.exists():
-        return "not installed; `scripts/bench-peers` makes .venv-peers"
-    done = subprocess.run([PEERS_PYTHON, "-c", f"import {module}"], capture_output=True, text=True)
+def missing(python, modules, flags=""):
+    """Why `python` of an optional environment, which `scripts/bench-peers FLAGS` makes, cannot import `modules`, or None."""
+    folder = python.parents[1].name
+    if not python.exists():
+        return f"not installed; `{' '.join(['scripts/bench-peers', *flags.split()])}` makes {folder}"
+    done = subprocess.run([python, "-c", f"import {modules}"], capture_output=True, text=True)
     lines = done.stderr.strip().splitlines() or ["?"]
-    return None if done.returncode == 0 else f"cannot be imported in .venv-peers: {lines[-1]}"
+    return None if done.returncode == 0 else f"cannot be imported in {folder}: {lines[-1]}"

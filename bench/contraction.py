@@ -1,4 +1,4 @@
-"""Matrix products of their own: a model of one MatMul whose second factor is a parameter, against NumPy's OpenBLAS."""
+"""Matrix products of their own: a model of one MatMul whose second factor is a parameter, against NumPy's OpenBLAS and PyTorch."""
 
 import contextlib
 import functools
@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import method
 import peers
-from children import python_child
-from models import BIN, CACHE, compiler_age, run
+from children import ChildError, python_child
+from models import BIN, CACHE, Unavailable, compiler_age, run
 
 OPENBLAS = "OpenBLAS (NumPy)"
 SIZES = [(512, 512, 512, "f32"), (1024, 1024, 1024, "f32"), (128, 768, 2048, "f32"), (1024, 1024, 1024, "bf16"),
@@ -42,14 +42,26 @@ def contract(context, m, n, k, precision, workers):
         ours.call("open_session", key="ours", path=path, workers=workers)
         arms = {"ours": lambda: work * ours.call("contract", key="ours", seconds=context.burst)}
         arms["flops"] = lambda: 1e-9 * float(roof.ask(f"flops {precision} {workers} 0.1"))
-        pids, peer = [ours.pid, roof.pid], None
+        pids, compared = [ours.pid, roof.pid], []
         if precision == "f32":
             blas = stack.enter_context(python_child(OPENBLAS, "child_numpy.py", threads=workers))
-            request = functools.partial(blas.call, "contract", m=m, n=n, k=k, seconds=context.burst)
-            arms[OPENBLAS] = lambda: work * request()
+            arms[OPENBLAS] = lambda: work * blas.call("contract", m=m, n=n, k=k, seconds=context.burst)
             pids.append(blas.pid)
-            peer = OPENBLAS
+            compared.append(OPENBLAS)
+        for name, compiled in peers.TORCH.items():
+            try:
+                child = peers.torch(stack, workers)
+                request = functools.partial(child.call, "contract", m=m, n=n, k=k, precision=precision, compiled=compiled,
+                                            threads=workers, timeout=peers.TORCH_COMPILES)
+                request(seconds=1e-9)  # compiles
+            except (Unavailable, ChildError) as error:
+                context.recorder.skip(f"{name}, product {m} x {n} x {k} {precision}", str(error))
+                continue
+            arms[name] = lambda request=request: work * request(seconds=context.burst)
+            pids.append(child.pid)
+            compared.append(name)
         rounds = context.rounds(arms, pids)
     bound = (lambda values: values["flops"]) if rounds[0].values["flops"] else None
-    summary = method.summarise(rounds, "ours", peer, bound=bound)
-    context.recorder.add(f"{m} x {n} x {k}", "contract_gflops", summary, precision=precision, workers=workers, peer_name=peer)
+    for peer in compared or [None]:
+        summary = method.summarise(rounds, "ours", peer, bound=bound)
+        context.recorder.add(f"{m} x {n} x {k}", "contract_gflops", summary, precision=precision, workers=workers, peer_name=peer)

@@ -37,24 +37,17 @@ class Unavailable(Exception):
 class Shape:
     """A seeded decoder, and how long to look at it."""
 
-    dim: int
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    vocab: int
-    max_seq: int
-    shared_classifier: bool = True
+    config: llama2c.Config
     precisions: tuple = ("f32", "bf16")
     start: int = 64  # decoding is timed behind this many tokens
     burst: int = 128  # tokens at a time
 
 
 SHAPES = {
-    "260K": Shape(64, 172, 5, 8, 4, 512, 512, precisions=("f32",), burst=384),
-    "15M": Shape(288, 768, 6, 6, 6, 32000, 256),
-    "110M": Shape(768, 2048, 12, 12, 12, 32000, 1024, burst=24),
-    "1.1B": Shape(2048, 5632, 22, 32, 4, 32000, 1024, False, precisions=("bf16",), start=16, burst=8),
+    "260K": Shape(llama2c.Config(64, 172, 5, 8, 4, 512, 512), precisions=("f32",), burst=384),
+    "15M": Shape(llama2c.Config(288, 768, 6, 6, 6, 32000, 256)),
+    "110M": Shape(llama2c.Config(768, 2048, 12, 12, 12, 32000, 1024), burst=24),
+    "1.1B": Shape(llama2c.Config(2048, 5632, 22, 32, 4, 32000, 1024, False), precisions=("bf16",), start=16, burst=8),
 }
 
 
@@ -133,10 +126,10 @@ class Model:
             self.tokenizer.write_bytes((STORIES / "tok512.bin").read_bytes())
             self.checkpoint.write_bytes((STORIES / "stories260K.bin").read_bytes())
             return self.checkpoint
-        fields = ("dim", "hidden", "layers", "heads", "kv_heads", "vocab", "max_seq")
-        sizes = {field: getattr(self.shape, field) for field in fields}
+        sizes = dataclasses.asdict(self.shape.config)
+        shared = sizes.pop("shared_classifier")
         flags = [text for field, size in sizes.items() for text in ("--" + field.replace("_", "-"), str(size))]
-        flags += [] if self.shape.shared_classifier else ["--unshared-classifier"]
+        flags += [] if shared else ["--unshared-classifier"]
         partial = self.checkpoint.with_suffix(".part")
         if make_checkpoint.main([*flags, "-o", str(partial), "--tokenizer-out", str(self.tokenizer)]):
             raise Unavailable("the checkpoint cannot be made")

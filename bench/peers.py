@@ -7,12 +7,14 @@ import numpy as np
 
 import children
 from children import Child, ChildError, python_child
-from models import BIN, Unavailable
+from models import BIN, CACHE, Unavailable
 
 # Greatest difference of logits that passes as the same model, as a share of the greatest logit. bfloat16 rounds to 2^-9, and
 # the peer and we round at different places.
 AGREEMENT = {"f32": 1e-3, "bf16": 0.1}
 COMPARED = 12  # positions
+TORCH = {"PyTorch eager": False, "PyTorch inductor": True}  # peer: whether it is compiled
+TORCH_COMPILES = 1200  # seconds at most until inductor has compiled what a call needs
 
 
 def ingot(stack):
@@ -25,7 +27,7 @@ def roofline(stack):
 
 def llama(stack, threads):
     """Raises Unavailable where llama-cpp-python is not installed."""
-    if why := children.peers_have("llama_cpp, gguf"):
+    if why := children.missing(children.PEERS_PYTHON, "llama_cpp, gguf"):
         raise Unavailable(why)
     return stack.enter_context(python_child("llama.cpp", "child_llama.py", children.PEERS_PYTHON, threads))
 
@@ -33,6 +35,14 @@ def llama(stack, threads):
 def open_llama(child, key, model, precision, threads):
     child.call("open_model", key=key, path=model.gguf(precision), threads=threads, context=model.config.max_seq,
                half_cache=precision != "f32")
+
+
+def torch(stack, threads):
+    """Raises Unavailable where PyTorch is not installed."""
+    if why := children.missing(children.TORCH_PYTHON, "torch", "--torch"):
+        raise Unavailable(why)
+    compiled = {"TORCHINDUCTOR_CACHE_DIR": str(CACHE / "inductor")}
+    return stack.enter_context(python_child("PyTorch", "child_torch.py", children.TORCH_PYTHON, threads, compiled))
 
 
 def onnx_runtime(stack, model, threads):
@@ -61,7 +71,7 @@ def agreement(ours, peer, key, model, precision):
     with tempfile.TemporaryDirectory() as folder:
         files = [pathlib.Path(folder) / f"{name}.npy" for name in ("ours", "peer")]
         for child, file in zip((ours, peer), files):
-            child.call("logits", key=key, tokens=tokens, output=file)
+            child.call("logits", timeout=TORCH_COMPILES, key=key, tokens=tokens, output=file)
         error, wrong = difference(*(np.load(file) for file in files))
     if not error <= AGREEMENT[precision] or wrong:
         raise Unavailable(f"its logits differ by {error:.2g} of the greatest and {wrong} of {COMPARED} clear choices: "

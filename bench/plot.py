@@ -4,8 +4,10 @@ from html import escape
 
 METRICS = {"decode_tokens_per_second": "decode", "prefill_128_tokens_per_second": "prompt 128",
            "prefill_512_tokens_per_second": "prompt 512", "contract_gflops": "product"}
-COLOURS = {"llama.cpp": "#3b6fb6", "ONNX Runtime": "#8a5fa8", "OpenBLAS (NumPy)": "#b06a2c", "ingot --launch=eager": "#7a8a8a"}
-LABELS, BAR, STEP, TOP, WIDTH = 250, 14, 20, 44, 760
+COLOURS = {"llama.cpp": "#3b6fb6", "ONNX Runtime": "#8a5fa8", "OpenBLAS (NumPy)": "#b06a2c", "ingot --launch=eager": "#7a8a8a",
+           "PyTorch eager": "#c9463d", "PyTorch inductor": "#e39a3b"}
+LEGEND = 3  # peers in a line
+LABELS, BAR, STEP, TOP, WIDTH = 250, 14, 20, 60, 760
 
 
 def bars(rows):
@@ -28,7 +30,8 @@ def picture(rows):
            f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
            text(10, 16, "Times faster than the peer, two workers", extra='font-size="13" font-weight="bold"')]
     for i, (peer, colour) in enumerate(COLOURS.items()):
-        out += [f'<rect x="{10 + 150 * i}" y="24" width="10" height="10" fill="{colour}"/>', text(24 + 150 * i, 33, peer)]
+        x, y = 10 + 150 * (i % LEGEND), 24 + 16 * (i // LEGEND)
+        out += [f'<rect x="{x}" y="{y}" width="10" height="10" fill="{colour}"/>', text(x + 14, y + 9, peer)]
     for i, (label, peer, ratio) in enumerate(shown):
         y = TOP + STEP * i
         length = scale * min(ratio, most)

@@ -71,6 +71,14 @@ def test_arms_take_turns_in_being_first(monkeypatch):
     assert len(kept) == 2  # the warm-up does not count
 
 
+def test_arms_that_take_turns_within_a_round_are_arms(monkeypatch):
+    monkeypatch.setattr(method.Others, "share", SharesOf([0.0] * 9))
+    arms = {"a": lambda: {"a": 6.0, "b": 3.0}, "c": lambda: 2.0}
+    kept = method.run_rounds(arms, [], method.Plan(rounds=2, extra=0, warm_up=0))
+    assert kept[0].values == {"a": 6.0, "b": 3.0, "c": 2.0}
+    assert method.summarise(kept, "a", "b").ratio == 2
+
+
 def test_rounds_are_repeated_until_enough_were_quiet(monkeypatch):
     monkeypatch.setattr(method.Others, "share", SharesOf([1.0, 1.0, 0.0, 1.0, 0.0, 0.0]))
     counted = []
@@ -142,11 +150,27 @@ def test_the_worst_row_decides():
     assert verdicts(eager, {**eager, "workers": 1, "ratio": 0.97})[line] == "**no**"
 
 
+def test_products_are_held_to_openblas_and_the_peak_whatever_other_peers_are_there():
+    cube = row(case="1024 x 1024 x 1024", metric="contract_gflops", peer_name="OpenBLAS (NumPy)", ratio=1.0, roofline=0.9)
+    rows = [cube, {**cube, "peer_name": "PyTorch eager", "ratio": 0.5}]
+    rows += [{**cube, "precision": "bf16", "peer_name": peer, "ratio": 0.5} for peer in ("PyTorch eager", "PyTorch inductor")]
+    found = verdicts(*rows)
+    assert found["1024 x 1024 x 1024 f32", ">= 0.95x OpenBLAS"] == "yes"
+    assert found["1024 x 1024 x 1024 bf16", ">= 80% of the measured peak"] == "yes"
+
+
 def test_memory_beyond_the_plan():
     line = ("resident beyond mapped weights, state and arena", "<= 8 MiB")
     within = row(metric="resident_bytes", ours=108 << 20, peer=108 << 20, peer_name="weights + state + arena + 8 MiB")
     assert verdicts(within)[line] == "yes"
     assert verdicts(within, {**within, "case": "seeded-110M", "ours": (108 << 20) + 1})[line] == "**no**"
+
+
+def test_a_missing_environment_is_named_with_what_makes_it(tmp_path):
+    why = children.missing(tmp_path / ".venv-torch/bin/python", "torch", "--torch")
+    assert why == "not installed; `scripts/bench-peers --torch` makes .venv-torch"
+    assert "cannot be imported" in children.missing(pathlib.Path(sys.executable), "no_such_module")
+    assert children.missing(pathlib.Path(sys.executable), "json") is None
 
 
 def test_picture_is_well_formed_and_cuts_long_bars():
