@@ -61,6 +61,8 @@ int64_t rowStep(int64_t extent) {
   return step >= kLeastRows ? step : extent;
 }
 
+int64_t rowSteps(int64_t extent) { return extent / rowStep(extent); }
+
 /// Step along columns that are not in panels.
 int64_t columnStep(int64_t extent) {
   int64_t step = largestDivisor(extent, kColumns);
@@ -75,6 +77,20 @@ struct DotKernel : KernelOpInterface::ExternalModel<DotKernel, DotOp> {
     if (PanelsAttr panels = builder.panelsOf(dot.getRhs()))
       return panels.getWidth();
     return dot.getRhsFree().empty() ? 1 : columnStep(KernelBuilder::typeOf(dot.getResult()).getShape().back());
+  }
+
+  /// The left operand is read for each step of columns, the right one for each step of rows.
+  int64_t getNumReaders(Operation *op, OpOperand &operand) const {
+    auto dot = cast<DotOp>(op);
+    ArrayRef<int64_t> shape = KernelBuilder::typeOf(dot.getResult()).getShape();
+    size_t batch = dot.getLhsBatch().size(), rows = dot.getLhsFree().size();
+    if (operand.getOperandNumber() == 1)
+      return rows == 0 ? 1 : rowSteps(*llvm::max_element(shape.slice(batch, rows)));
+    if (dot.getRhsFree().empty())
+      return 1;
+    if (auto panels = dyn_cast_or_null<PanelsAttr>(KernelBuilder::typeOf(dot.getRhs()).getEncoding()))
+      return shape.back() / panels.getWidth();
+    return shape.back() / columnStep(shape.back());
   }
 
   Tiling getTiling(Operation *op, KernelBuilder &builder) const {

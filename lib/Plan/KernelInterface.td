@@ -16,6 +16,9 @@ def KernelOpInterface : OpInterface<"KernelOpInterface"> {
     InterfaceMethod<[{For a `Root`: whether a contraction may be computed inside its task to produce `operand`. Views and
       pointwise operations always allow it.}],
       "bool", "fusesProducer", (ins "::mlir::OpOperand &":$operand), [{}], [{ return false; }]>,
+    InterfaceMethod<[{For a contraction: how many tasks read each element of `operand`, and so compute what is fused into
+      it.}],
+      "int64_t", "getNumReaders", (ins "::mlir::OpOperand &":$operand), [{}], [{ return 1; }]>,
     InterfaceMethod<"Grid and tile of the result when the operation is the root of a kernel.",
       "::ingot::Tiling", "getTiling", (ins "::ingot::KernelBuilder &":$builder), [{}], [{
         return ::ingot::wholeTiling($_op->getResult(0));
