@@ -50,6 +50,17 @@ def decode(key, prompt, count, seconds):
     return done / took
 
 
+def decode_in_turns(keys, prompt, count, seconds):
+    """As `decode` of several sessions, for `seconds` each, that take turns after every `count` tokens: {key: tokens per second}."""
+    done, took = 0, dict.fromkeys(keys, 0.0)
+    while min(took.values()) < seconds:
+        for key in keys if done // count % 2 == 0 else keys[::-1]:
+            sessions[key].reset()
+            took[key] += generate(sessions[key], prompt, count + 1).decode_seconds
+        done += count
+    return {key: done / took[key] for key in keys}
+
+
 def prefill(key, prompt, seconds):
     """Tokens per second of feeding `prompt` up to its last logits."""
     done = took = 0
@@ -88,4 +99,4 @@ def contract(key, seconds):
 
 
 if __name__ == "__main__":
-    serve({f.__name__: f for f in (open_session, close_all, decode, prefill, first_token, logits, contract)})
+    serve({f.__name__: f for f in (open_session, close_all, decode, decode_in_turns, prefill, first_token, logits, contract)})

@@ -98,13 +98,17 @@ def order(names, index):
 
 
 def run_rounds(arms, pids, plan):
-    """Runs `arms` ({name: function that gives a number}) until `plan.rounds` rounds were quiet."""
+    """Runs `arms` ({name: function that gives a number}) until `plan.rounds` rounds were quiet. A function may also give
+    {name: number}, of arms that take turns within it."""
     others, rounds, began = Others(pids), [], time.monotonic()
     for index in range(plan.warm_up + plan.rounds + plan.extra):
         if plan.patience:
             plan.patience.wait(others)
         others.share()
-        values = {name: arms[name]() for name in order(arms, index)}
+        values = {}
+        for name in order(arms, index):
+            value = arms[name]()
+            values |= value if isinstance(value, dict) else {name: value}
         if index >= plan.warm_up:
             rounds.append(Round(values, others.share()))
         late = len(rounds) >= 3 and time.monotonic() - began > plan.seconds
