@@ -17,6 +17,26 @@ def Ingot_PositionsOp : Ingot_Op<"positions", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Ingot_LastRowOp : Ingot_Op<"last_row", [Pure, InferTypeOpAdaptor]> {
+  let summary = "the last valid row of each sequence";
+  let description = [{
+    `result[b, 0, ...] = input[b, c, ...]` with c = count[b] - 1, clamped to the rows of `input`: an idle sequence
+    (count[b] = 0) gives its first row. With one row it is `input` itself.
+
+    Preconditions: `input` is [batch, rows, ...] with at least one row, `count` is [batch].
+
+    Example:
+    ```mlir
+    %y = ingot.last_row %x count %count : (tensor<1x64x288xf32>, tensor<1xi32>) -> tensor<1x1x288xf32>
+    ```
+  }];
+  let arguments = (ins Ingot_AnyTensor:$input, Ingot_IndexTensor:$count);
+  let results = (outs Ingot_AnyTensor:$result);
+  let assemblyFormat = "$input `count` $count attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
 def Ingot_RopeOp : Ingot_Op<"rope", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "rotary position embedding";
   let description = [{

@@ -37,7 +37,8 @@ def Ingot_CountTokensOp : Ingot_Op<"count_tokens", [Pure, AllTypesMatch<["counts
 def Ingot_SampleOp : Ingot_Op<"sample", [Pure, InferTypeOpAdaptor]> {
   let summary = "chooses the next token of each sequence";
   let description = [{
-    `result[b]` is chosen from row count[b] - 1 of `logits` ([slot, rows, vocabulary]); what all other operands say
+    `result[b]` is chosen from row min(count[b], rows) - 1 of `logits` ([slot, rows, vocabulary]): rows are those of the
+    step, or one alone, of the last token. What all other operands say
     about slot b ([slot] each, `counts` as in `ingot.count_tokens`) concerns that slot alone. In this order, in float32:
 
     1. Penalties (`repetition` as in arXiv:1909.05858): a token that has occurred has its logit divided by `repetition`
@@ -53,7 +54,7 @@ def Ingot_SampleOp : Ingot_Op<"sample", [Pure, InferTypeOpAdaptor]> {
        the first two words of Philox4x32-10 (Salmon et al., SC 2011) with key seed[b] and counter start[b] + count[b],
        which is the position of the chosen token. So a choice does not depend on the batch that it is part of.
 
-    The token is -1 where a logit is NaN and where count[b] is not in [1, rows].
+    The token is -1 where a logit is NaN and where count[b] < 1.
 
     Example:
     ```mlir

@@ -31,10 +31,10 @@ def Tile_CountTokensOp : Tile_Op<"count_tokens"> {
 def Tile_SampleWeightsOp : Tile_Op<"sample_weights"> {
   let summary = "how likely each token is to be drawn";
   let description = [{
-    Steps 1 to 4 of `ingot.sample`: from row count[b] - 1 of logits [b, c, v] and counts [b, 2, v], the weights [b, v],
-    float32, 0 for tokens that are not to be drawn; their largest is 1. `parameters` are temperature, top_k, top_p,
-    presence, frequency and repetition, [b] each. Where one token is certain, its weight is 1 and the others are 0; where
-    a logit is NaN or there is no row, all weights are 0.
+    Steps 1 to 4 of `ingot.sample`: from row min(count[b], c) - 1 of logits [b, c, v] and counts [b, 2, v], the weights
+    [b, v], float32, 0 for tokens that are not to be drawn; their largest is 1. `parameters` are temperature, top_k,
+    top_p, presence, frequency and repetition, [b] each. Where one token is certain, its weight is 1 and the others are
+    0; where a logit is NaN or count[b] < 1, all weights are 0.
 
     Example:
     ```mlir

@@ -60,7 +60,7 @@ public:
     std::vector<double> row(vocabulary);
     const Array &all = (*outputs)[logits->name];
     for (int64_t v = 0; v < vocabulary; ++v)
-      row[v] = all.at({0, used - 1, v}).f;
+      row[v] = all.at({0, std::min(used, all.shape()[1]) - 1, v}).f; // of all rows, or of the last one alone
     return row;
   }
 

@@ -35,6 +35,9 @@ void ingot::buildModelPipeline(OpPassManager &manager, const ModelOptions &optio
   // Named operations say what may be rounded and what must not; before constants become parameters in their type.
   if (!options.compute.empty())
     manager.addPass(createMixedPrecision({options.compute}));
+  // Casts map rows to rows as well; before sampling, which then reads the one row.
+  if (options.lastRowLogits)
+    manager.addPass(createLastRowLogits());
   // In float32, whatever the model computes in: after precision is chosen.
   if (options.sampling)
     manager.addPass(createAddSampling());
@@ -48,6 +51,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
                            llvm::cl::init(true)};
   Option<bool> sampling{*this, "sampling", llvm::cl::desc("decoder entries choose the next token"),
                         llvm::cl::init(false)};
+  Option<bool> lastRowLogits{*this, "last-row-logits", llvm::cl::desc("prompts compute the last row of logits alone"),
+                             llvm::cl::init(false)};
   Option<std::string> compute{*this, "compute", llvm::cl::desc("16-bit type to compute in; empty: as the model says")};
 };
 } // namespace
@@ -57,6 +62,7 @@ void ingot::registerModelPasses() {
   PassPipelineRegistration<PipelineOptions>("ingot-model-pipeline", "from imported tensor programs to what Plan reads",
                                             [](OpPassManager &manager, const PipelineOptions &options) {
                                               buildModelPipeline(
-                                                  manager, {options.finiteMasks, options.compute, options.sampling});
+                                                  manager, {options.finiteMasks, options.compute, options.sampling,
+                                                            options.lastRowLogits});
                                             });
 }

@@ -159,6 +159,37 @@ def MixedPrecision : Pass<"ingot-mixed-precision", "::mlir::ModuleOp"> {
     Statistic<"numCasts", "num-casts", "conversions at run time">];
 }
 
+def LastRowLogits : Pass<"ingot-last-row-logits", "::mlir::ModuleOp"> {
+  let summary = "let prompts compute the logits of the last token alone";
+  let description = [{
+    An entry with inputs of roles tokens [batch, rows] and count [batch] and an output of role logits [batch, rows,
+    vocabulary] gives, with more than one row, the logits of row count[b] - 1 alone, [batch, 1, vocabulary]: whoever
+    continues a sequence needs no others. The choice of the row moves up through everything that maps rows to rows
+    (contractions with weights, norms, pointwise and shape operations), as long as nobody needs other rows. It ends at
+    what mixes rows (attention) or is needed as a whole (the residual stream before the last attention), and becomes
+    `ingot.last_row` there. So the head, the last norm and the last layer behind its attention work on one row, as a
+    step of one token does.
+
+    Entries that already choose a token (an output of role next) stay as they are.
+
+    ```mlir
+    %0 = arith.addf %x, %attended : tensor<1x64x288xf32>
+    %1 = ingot.rms_norm %0, %scale eps 1.0e-5 : tensor<1x64x288xf32>, tensor<288xf32>
+    %logits = ingot.dot %1, %w contract [2] x [1] : (tensor<1x64x288xf32>, tensor<512x288xf32>) -> tensor<1x64x512xf32>
+    // becomes
+    %x1 = ingot.last_row %x count %count : (tensor<1x64x288xf32>, tensor<1xi32>) -> tensor<1x1x288xf32>
+    %attended1 = ingot.last_row %attended count %count : (tensor<1x64x288xf32>, tensor<1xi32>) -> tensor<1x1x288xf32>
+    %0 = arith.addf %x1, %attended1 : tensor<1x1x288xf32>
+    %1 = ingot.rms_norm %0, %scale eps 1.0e-5 : tensor<1x1x288xf32>, tensor<288xf32>
+    %logits = ingot.dot %1, %w contract [2] x [1] : (tensor<1x1x288xf32>, tensor<512x288xf32>) -> tensor<1x1x512xf32>
+    ```
+  }];
+  let dependentDialects = ["::ingot::IngotDialect"];
+  let statistics = [
+    Statistic<"numEntries", "num-entries", "entries that give one row of logits">,
+    Statistic<"numNarrowed", "num-narrowed", "operations that compute one row instead of all">];
+}
+
 def AddSampling : Pass<"ingot-add-sampling", "::mlir::ModuleOp"> {
   let summary = "let decoder entries choose the next token";
   let description = [{

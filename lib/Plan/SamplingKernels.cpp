@@ -1,6 +1,8 @@
-// How the counting of tokens and the choice of the next one become kernels: one task per sequence, so that no choice
-// depends on other sequences.
+// How the last row of a step, the counting of tokens and the choice of the next one become kernels: one task per
+// sequence, so that nothing depends on other sequences.
 #include "lib/Plan/KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
 using namespace ingot;
@@ -22,6 +24,42 @@ Value ofSlots(KernelBuilder &builder, Value value, const Tile &tile) {
   slots.sizes[0] = tile.sizes[0];
   return builder.get(value, slots);
 }
+
+/// A gather from the rows of one sequence, which clamps its index as the operation does.
+struct LastRowKernel : KernelOpInterface::ExternalModel<LastRowKernel, LastRowOp> {
+  KernelRole getKernelRole(Operation *) const { return KernelRole::Root; }
+  Tiling getTiling(Operation *op, KernelBuilder &builder) const { return perSlot(op->getResult(0), builder); }
+
+  Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
+    auto last = cast<LastRowOp>(op);
+    RankedTensorType type = KernelBuilder::typeOf(last.getInput());
+    Tile sequence = tile;
+    sequence.offsets[1] = builder.constant(0);
+    sequence.sizes[1] = type.getDimSize(1);
+    Value rows = builder.getReduced(last.getInput(), sequence, {0});
+    Value index = lastIndex(builder, ofSlots(builder, last.getCount(), tile));
+    Value out = builder.temporary(tile.sizes, type.getElementType(), destination);
+    return tile::GatherOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()), UnitAttr(), rows,
+                                  index, out)
+        ->getResult(0);
+  }
+
+private:
+  /// count - 1 as [1, 1].
+  static Value lastIndex(KernelBuilder &builder, Value count) {
+    OpBuilder &b = builder.getBuilder();
+    Location loc = builder.getLoc();
+    Type element = KernelBuilder::typeOf(count).getElementType();
+    Value out = builder.temporary({1, 1}, element);
+    AffineMap first = AffineMap::get(2, 0, b.getAffineDimExpr(0));
+    auto map = tile::MapOp::create(b, loc, TypeRange(out.getType()), b.getAffineMapArrayAttr(first), count, out);
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = b.createBlock(&map.getBody(), {}, element, loc);
+    Value one = arith::ConstantOp::create(b, loc, b.getIntegerAttr(element, 1));
+    tile::YieldOp::create(b, loc, arith::SubIOp::create(b, loc, block->getArgument(0), one).getResult());
+    return map->getResult(0);
+  }
+};
 
 struct CountTokensKernel : KernelOpInterface::ExternalModel<CountTokensKernel, CountTokensOp> {
   KernelRole getKernelRole(Operation *) const { return KernelRole::Root; }
@@ -68,6 +106,7 @@ struct SampleKernel : KernelOpInterface::ExternalModel<SampleKernel, SampleOp> {
 
 void ingot::registerSamplingKernels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, IngotDialect *) {
+    LastRowOp::attachInterface<LastRowKernel>(*context);
     CountTokensOp::attachInterface<CountTokensKernel>(*context);
     SampleOp::attachInterface<SampleKernel>(*context);
   });

@@ -194,7 +194,8 @@ class Session:
 
     def feed(self, rows, starts, entry="decode"):
         """Runs one step of a decoder entry: `rows` of token ids, one for each sequence, from positions `starts`. Rows may be
-        shorter than the entry's chunk, or empty. Gives a copy of the logits [batch, chunk, vocab]."""
+        shorter than the entry's chunk, or empty. Gives a copy of the logits: [batch, chunk, vocab], or [batch, 1, vocab] if
+        the model was compiled for those of the last rows."""
         shapes = {port["role"]: port["shape"] for port in self.entries[entry]["inputs"]}
         tokens = np.zeros(shapes["tokens"], np.int32)
         for i, row in enumerate(rows):
@@ -210,7 +211,7 @@ class Session:
         return self.run(entry, inputs)[0].copy()
 
     def prefill(self, tokens, start=0):
-        """Feeds one sequence in chunks; logits [len(tokens), vocab]."""
+        """Feeds one sequence in chunks; the last logits of each chunk, or logits [len(tokens), vocab] with --logits all."""
         shapes = {port["role"]: port["shape"] for port in self.entries["prefill"]["inputs"]}
         chunk, rows = shapes["tokens"][1], []
         for at in range(0, len(tokens), chunk):

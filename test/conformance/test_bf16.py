@@ -133,13 +133,26 @@ def test_typed_interpreter_agrees_with_numpy(decoder, form):
 def test_logits_are_those_of_the_oracles(decoder, form):
     tokens, _ = typed_of(decoder, form)
     inputs = [BOS, *tokens[:-1]]
-    with Session(decoder.artifact(form, *BF16)) as session:
+    with Session(decoder.artifact(form, *BF16, "--logits", "all")) as session:
         steps = session.decode(inputs)
         session.reset()
         sequence = session.prefill(inputs)
-    assert steps.dtype == np.float32
+    assert steps.dtype == np.float32 and sequence.shape == steps.shape
     check_logits(steps, decoder, form)
     check_logits(sequence, decoder, form)
+
+
+@forms
+def test_last_logits_of_a_prompt(decoder, form):
+    """The whole prompt's last row and the row that is computed alone, against the same oracle."""
+    tokens, typed = typed_of(decoder, form)
+    inputs = [BOS, *tokens[:-1]]
+    with Session(decoder.artifact(form, *BF16)) as session:
+        for length in (1, 2, 63, 64):
+            session.reset()
+            error = relative_error(session.prefill(inputs[:length])[-1:], typed[length - 1 : length])
+            print(f"{form}, {length} tokens: relative error {error:.3g}")
+            assert error <= BOUND
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -14,6 +14,7 @@ from toolchain import FORMS, check_greedy, f32_bound, ingot, max_error, succeed
 
 BOS = llama2c.BOS
 COUNT = 400
+ALL_LOGITS = ["--logits", "all"]
 WORKERS = [1, 2, 3, 4, 16]
 
 pytestmark = pytest.mark.usefixtures("tools")
@@ -158,17 +159,38 @@ def test_sequence_mode_equals_step_mode(decoder, form):
     """Row N3: the logits of all positions in one causal pass are those of single steps."""
     tokens, exact = exact_of(decoder, form)
     inputs = [BOS, *tokens[:-1]]
-    with Session(decoder.artifact(form)) as session:
+    with Session(decoder.artifact(form, *ALL_LOGITS)) as session:
         sequence = session.prefill(inputs)
         session.reset()
         steps = session.decode(inputs)
     most = bound(decoder, form)
+    assert sequence.shape == steps.shape
     assert max_error(sequence, exact) <= most and max_error(steps, exact) <= most
+
+
+@forms
+def test_last_logits_of_a_prompt(decoder, form):
+    """One row through the head instead of all: the same numbers as from the whole, wherever the prompt ends, and the same
+    state behind it."""
+    tokens, exact = exact_of(decoder, form)
+    inputs = [BOS, *tokens]
+    most = bound(decoder, form)
+    with Session(decoder.artifact(form)) as last, Session(decoder.artifact(form, *ALL_LOGITS)) as all_rows:
+        for length in (1, 2, 31, 63, 64, 65, 130):
+            last.reset(), all_rows.reset()
+            got, want = last.prefill(inputs[:length]), all_rows.prefill(inputs[:length])
+            assert len(got) == -(-length // 64) and len(want) == length
+            for chunk, row in enumerate(got):
+                at = min(64 * chunk + 63, length - 1)
+                assert max_error(row, exact[at]) <= most and max_error(row, want[at]) <= most
+            for after in (last, all_rows):
+                assert max_error(after.decode(inputs[length : length + 4], length), exact[length : length + 4]) <= most
 
 
 @pytest.mark.parametrize("style", ["named", "decomposed"])
 def test_ragged_batch(decoder, style):
-    """Four sequences of different lengths at once: each sees only itself, and idle rows change nothing."""
+    """Four sequences of different lengths at once: each sees only itself, and idle rows change nothing. The prompts give
+    the logits of their last rows."""
     tokens, exact = exact_of(decoder, style)
     inputs = [BOS, *tokens]
     lengths = [1, 17, 64, 40]
@@ -176,7 +198,7 @@ def test_ragged_batch(decoder, style):
     with Session(decoder.artifact(style, "--batch", 4)) as session:
         first = session.feed([inputs[:n] for n in lengths], [0] * 4, "prefill")
         for i, n in enumerate(lengths):
-            assert max_error(first[i, :n], exact[:n]) <= most
+            assert max_error(first[i, 0], exact[n - 1]) <= most
         at = list(lengths)
         for step in range(32):
             # Sequence 1 pauses in every third step.

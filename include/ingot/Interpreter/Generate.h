@@ -6,7 +6,8 @@
 namespace ingot::interpreter {
 
 /// The entries of a decoder. Both follow the decoder contract: inputs of roles tokens [B, C], start [B] and count [B],
-/// an output of role logits [B, C, V]; `decode` has C = 1. Ports without role are taken by the name of the role.
+/// an output of role logits [B, C, V], or [B, 1, V] of the last counted row; `decode` has C = 1. Ports without role are
+/// taken by the name of the role.
 struct DecoderEntries {
   std::string decode = "decode";
   /// Empty: the prompt goes through `decode` too.

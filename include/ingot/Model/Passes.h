@@ -20,6 +20,8 @@ struct ModelOptions {
   std::string compute;
   /// Decoder entries choose the next token; see `ingot-add-sampling`.
   bool sampling = false;
+  /// Prompts compute the logits of their last token alone; see `ingot-last-row-logits`.
+  bool lastRowLogits = false;
 };
 
 /// Adds Model's passes, in order.

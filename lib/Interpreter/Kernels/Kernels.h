@@ -47,6 +47,8 @@ Array reduce(Mode mode, ReduceKind kind, const Array &input, llvm::ArrayRef<int6
 
 Array rope(Mode mode, const Array &input, const Array &cos, const Array &sin, const Array &positions, bool interleaved);
 Array positions(const Array &start, int64_t rows);
+/// Row count[b] - 1 of each sequence, clamped to its rows.
+Array lastRow(const Array &input, const Array &count);
 /// `panels`: the table is stored in panels along its first axis.
 Array gather(const Array &table, const Array &indices, bool panels);
 /// Writes rows c < count[b] of `source` [b, c, g, d] to page [b, g, start[b] + c, d]; rows outside are not written.

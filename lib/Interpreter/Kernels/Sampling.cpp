@@ -115,8 +115,8 @@ Array ingot::interpreter::sampleWeights(Mode mode, const Array &logits, const Ar
     bool known = !isPoison(count.at({b}));
     for (const Array &parameter : parameters)
       known &= !isPoison(parameter.at({b}));
-    int64_t row = known ? count.at({b}).i - 1 : 0;
-    if (known && (row < 0 || row >= rows)) {
+    int64_t row = known ? std::min(count.at({b}).i, rows) - 1 : 0;
+    if (known && row < 0) {
       out.slice({b, 0}, {1, vocabulary}, {1, 1}).fill(Cell{.f = 0.0});
       continue;
     }

@@ -40,6 +40,23 @@ Array ingot::interpreter::positions(const Array &start, int64_t rows) {
   return out;
 }
 
+Array ingot::interpreter::lastRow(const Array &input, const Array &count) {
+  Shape shape(input.shape()), offsets(shape.size(), 0), steps(shape.size(), 1);
+  int64_t rows = shape[1];
+  shape[1] = 1;
+  Array out = Array::uninitialized(input.element(), shape);
+  shape[0] = 1;
+  for (int64_t b = 0; b < input.shape()[0]; ++b) {
+    if (isPoison(count.at({b})))
+      continue;
+    Shape from = offsets, to = offsets;
+    from[0] = to[0] = b;
+    from[1] = std::clamp<int64_t>(count.at({b}).i - 1, 0, rows - 1);
+    out.slice(to, shape, steps).assign(input.slice(from, shape, steps));
+  }
+  return out;
+}
+
 Array ingot::interpreter::gather(const Array &table, const Array &indices, bool panels) {
   ArrayRef<int64_t> stored = table.shape();
   int64_t width = panels ? stored.back() : 1, rows = stored.front() * width;

@@ -107,6 +107,11 @@ LogicalResult positionsOp(PositionsOp op, Frame &frame) {
   return success();
 }
 
+LogicalResult lastRowOp(LastRowOp op, Frame &frame) {
+  frame.set(op, lastRow(frame.array(op.getInput()), frame.array(op.getCount())));
+  return success();
+}
+
 LogicalResult ropeOp(RopeOp op, Frame &frame) {
   frame.setRounded(op, rope(frame.getMode(), frame.array(op.getInput()), frame.array(op.getCos()),
                             frame.array(op.getSin()), frame.array(op.getPositions()), op.getInterleaved()));
@@ -180,6 +185,7 @@ void ingot::interpreter::attachIngotModels(MLIRContext *context) {
   attach<TransposeOp, transpose>(context);
   attach<GatherOp, gatherOp>(context);
   attach<PositionsOp, positionsOp>(context);
+  attach<LastRowOp, lastRowOp>(context);
   attach<RopeOp, ropeOp>(context);
   attach<AttentionOp, attention>(context);
   attach<KvAppendOp, kvAppend>(context);

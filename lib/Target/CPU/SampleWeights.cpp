@@ -228,11 +228,11 @@ void WeightsLowering::row(Value slot) {
     parameters.push_back(perSlot(array, slot));
   Value rows = perSlot(count, slot);
   ValueMath m(e, rows);
-  Value exists = both(m.compare(I::sge, rows, m.i32(1)), m.compare(I::sle, rows, m.i32(logits.shape[1])));
   emitIf(
-      e, exists,
+      e, m.compare(I::sge, rows, m.i32(1)),
       [&] {
-        Value last = arith::IndexCastOp::create(e, e.getIndexType(), m.subi(rows, m.i32(1)));
+        Value counted = arith::MinSIOp::create(e, rows, m.i32(logits.shape[1]));
+        Value last = arith::IndexCastOp::create(e, e.getIndexType(), m.subi(counted, m.i32(1)));
         Value logitsRow = addScaled(e, indexConstant(e, 0), slot, logits.strides[0]);
         weighRow(slot, addScaled(e, logitsRow, last, logits.strides[1]));
       },

@@ -20,11 +20,13 @@ func.func @keeps_order(%x: tensor<2x4xf32>, %w: tensor<3x5x4xf32>) -> tensor<2x5
 
 // CHECK-LABEL: func @identities
 // CHECK-SAME: %[[X:.*]]: tensor<2x4xf32>
-// CHECK-NEXT: return %[[X]], %[[X]]
-func.func @identities(%x: tensor<2x4xf32>) -> (tensor<2x4xf32>, tensor<2x4xf32>) {
+// CHECK-NEXT: return %[[X]], %[[X]], %[[ROW:.*]] : tensor
+func.func @identities(%x: tensor<2x4xf32>, %r: tensor<2x1x4xf32>, %n: tensor<2xi32>)
+    -> (tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x1x4xf32>) {
   %0 = ingot.transpose %x permutation [0, 1] : (tensor<2x4xf32>) -> tensor<2x4xf32>
   %1 = ingot.broadcast %x dims [0, 1] : tensor<2x4xf32> -> tensor<2x4xf32>
-  return %0, %1 : tensor<2x4xf32>, tensor<2x4xf32>
+  %2 = ingot.last_row %r count %n : (tensor<2x1x4xf32>, tensor<2xi32>) -> tensor<2x1x4xf32>
+  return %0, %1, %2 : tensor<2x4xf32>, tensor<2x4xf32>, tensor<2x1x4xf32>
 }
 
 // CHECK-LABEL: func @splats

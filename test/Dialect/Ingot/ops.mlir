@@ -23,6 +23,8 @@ func.func @decode(%x: tensor<1x1x64xf32> {ingot.input = "x"}, %w: tensor<64x64xf
   %q1 = tensor.expand_shape %q0 [[0], [1], [2, 3]] output_shape [1, 1, 8, 8] : tensor<1x1x64xf32> into tensor<1x1x8x8xf32>
   // CHECK: ingot.positions %{{.*}} : tensor<1xi32> -> tensor<1x1xi32>
   %p = ingot.positions %start : tensor<1xi32> -> tensor<1x1xi32>
+  // CHECK: ingot.last_row %{{.*}} count %{{.*}} : (tensor<1x1xi32>, tensor<1xi32>) -> tensor<1x1xi32>
+  %last = ingot.last_row %p count %start : (tensor<1x1xi32>, tensor<1xi32>) -> tensor<1x1xi32>
   // CHECK: ingot.rope %{{.*}}, %{{.*}}, %{{.*}} at %{{.*}} interleaved : tensor<1x1x8x8xf32>, tensor<512x4xf32>, tensor<512x4xf32>, tensor<1x1xi32>
   %q = ingot.rope %q1, %cos, %cos at %p interleaved : tensor<1x1x8x8xf32>, tensor<512x4xf32>, tensor<512x4xf32>, tensor<1x1xi32>
   %k = tensor.extract_slice %q[0, 0, 0, 0] [1, 1, 4, 8] [1, 1, 1, 1] : tensor<1x1x8x8xf32> to tensor<1x1x4x8xf32>

@@ -211,6 +211,33 @@ func.func @rope_angles(%x: tensor<1x1x2x8xf32>, %c: tensor<16x5xf32>, %p: tensor
 
 // -----
 
+func.func @last_row_rank(%x: tensor<2xf32>, %n: tensor<2xi32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{expects an input of shape [batch, rows, ...], but got 'tensor<2xf32>'}}
+  %0 = "ingot.last_row"(%x, %n) : (tensor<2xf32>, tensor<2xi32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @last_row_counts(%x: tensor<2x4x8xf32>, %n: tensor<3xi32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{expects one count per sequence, but got 'tensor<3xi32>' for 'tensor<2x4x8xf32>'}}
+  %0 = "ingot.last_row"(%x, %n) : (tensor<2x4x8xf32>, tensor<3xi32>) -> tensor<2x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @last_row_result(%x: tensor<2x4x8xf32>, %n: tensor<2xi32>) {
+  // expected-error @+2 {{failed to infer returned types}}
+  // expected-error @+1 {{inferred type(s) 'tensor<2x1x8xf32>' are incompatible with return type(s) of operation 'tensor<2x2x8xf32>'}}
+  %0 = "ingot.last_row"(%x, %n) : (tensor<2x4x8xf32>, tensor<2xi32>) -> tensor<2x2x8xf32>
+  return
+}
+
+// -----
+
 func.func @rope_positions(%x: tensor<1x3x2x8xf32>, %c: tensor<16x4xf32>, %p: tensor<1x1xi32>) {
   // expected-error @+1 {{expects positions of shape [1, 3], but got 'tensor<1x1xi32>'}}
   %0 = ingot.rope %x, %c, %c at %p : tensor<1x3x2x8xf32>, tensor<16x4xf32>, tensor<16x4xf32>, tensor<1x1xi32>
