@@ -87,8 +87,8 @@ def test_program_text_can_be_compiled_again(tmp_path, seeded, form):
         name = next(name for name in archive.namelist() if name.endswith(".mlir") and "decode" in name)
         (tmp_path / "decode.mlir").write_bytes(archive.read(name))
     out = succeed(ingot("compile", tmp_path / "decode.mlir", "--from=task", "--emit=task", "-o", "-"))
-    assert out.strip() == (tmp_path / "decode.mlir").read_text().strip()
-    task = succeed(tool("ingot-opt", tmp_path / "decode.mlir"))
+    task = succeed(tool("ingot-opt", tmp_path / "decode.mlir"))  # as it stands there, without locations
+    assert out.strip() == task.strip()
     assert task.count("task.program") == 1
 
 

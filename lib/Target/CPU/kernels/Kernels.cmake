@@ -1,5 +1,8 @@
 # Compiles kernels/*.cpp to bitcode for each ISA level and writes KernelBitcode.inc, which embeds them.
 set(kernel_sources Contract)
+# By name, because what clang would write about dependencies is relative to the source folder, and Ninja reads it relative
+# to the build folder, where nothing is, and so would compile everything again in every build.
+set(kernel_headers kernels/BFloat16.h kernels/Vector.h)
 set(kernel_flags_avx2 -march=x86-64-v3)
 set(kernel_flags_avx512 -march=x86-64-v4)
 set(kernel_flags_avx512bf16 -march=x86-64-v4 -mavx512bf16 -mavx512vnni)
@@ -17,10 +20,9 @@ foreach(source IN LISTS kernel_sources)
   foreach(isa IN ITEMS avx2 avx512 avx512bf16)
     set(file ${CMAKE_CURRENT_BINARY_DIR}/${source}.${isa}.bc)
     add_custom_command(OUTPUT ${file}
-      COMMAND ${LLVM_TOOLS_BINARY_DIR}/clang++ ${kernel_flags} ${kernel_flags_${isa}} -MD -MT ${file} -MF ${file}.d
+      COMMAND ${LLVM_TOOLS_BINARY_DIR}/clang++ ${kernel_flags} ${kernel_flags_${isa}}
               -c lib/Target/CPU/kernels/${source}.cpp -o ${file}
-      DEPENDS kernels/${source}.cpp kernels/Kernels.cmake
-      DEPFILE ${file}.d
+      DEPENDS kernels/${source}.cpp ${kernel_headers} kernels/Kernels.cmake
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
       COMMENT "Compiling micro-kernels ${source} for ${isa}"
       VERBATIM)
