@@ -75,11 +75,15 @@ class Options:
     ignore_eos: bool = False
     decode_only: bool = False
     logits: bool = False
+    steps_per_launch: int = 1
 
     def __post_init__(self):
         for name in ("max_tokens", "seed", "top_k"):
             limit = 2**32 if name == "top_k" else 2**64
             setattr(self, name, _checks.integer(name, getattr(self, name), 0, limit - 1))
+        self.steps_per_launch = _checks.integer("steps_per_launch", self.steps_per_launch, 1, 2**16)
+        if self.logits and self.steps_per_launch > 1:
+            raise InvalidArgumentError("logits with several steps per launch is not supported yet")
         for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty"):
             setattr(self, name, _checks.number(name, getattr(self, name)))
         try:
@@ -162,6 +166,7 @@ class Run:
             decode_only=bool(options.decode_only),
             result=ctypes.pointer(self.total),
             prompts=(Prompt * len(prompts))(*prompts),
+            steps_per_launch=options.steps_per_launch,
             num_prompts=len(prompts),
             sequence_results=self.results,
         )
@@ -226,7 +231,8 @@ class Run:
     def stream(self) -> Iterator[Token]:
         if self.batched:
             raise InvalidArgumentError("a stream expects one prompt; use generate for several")
-        self.params.steps_per_launch = 1
+        if self.options.steps_per_launch > 1:
+            raise InvalidArgumentError("a stream runs one step at a time; use generate for several steps per launch")
         return self._stream()
 
     def _stream(self):

@@ -222,6 +222,8 @@ class Session:
             ignore_eos: go on after an end-of-sequence token [False].
             decode_only: feed the prompt token by token [False].
             logits: keep the logits that each token was chosen from [False].
+            steps_per_launch: workers stay in the launch for so many steps, which is faster for small models; the same
+                tokens, without logits [1].
 
         Returns:
             a Generation; `.text` is what follows the prompt.

@@ -261,6 +261,23 @@ def test_generate(decoder):
     assert artifact.detokenize([97, 98]) == "ab"
 
 
+def test_several_steps_per_launch(decoder):
+    artifact, answer = decoder
+    with artifact.session(workers=2) as session:
+        for steps in (1, 5, 100):
+            session.reset()
+            assert session.generate("ab", max_tokens=12, steps_per_launch=steps).tokens == answer
+            stop = bytes(answer[2:4]).decode()
+            session.reset()
+            stopped = session.generate("ab", max_tokens=12, stop=stop, steps_per_launch=steps)
+            assert stopped.finish == "stop" and stopped.text == bytes(answer[:2]).decode()
+    for options in ({"steps_per_launch": 0}, {"steps_per_launch": 2**16 + 1}, {"steps_per_launch": 2, "logits": True}):
+        with pytest.raises(ingot.InvalidArgumentError):
+            artifact.generate("ab", **options)
+    with artifact.session() as session, pytest.raises(ingot.InvalidArgumentError, match="one step at a time"):
+        session.stream("ab", steps_per_launch=2)
+
+
 def test_stop_and_sampling(decoder):
     artifact, answer = decoder
     stop = bytes(answer[2:4]).decode()
