@@ -35,7 +35,7 @@ def artifact(m, n, k, precision):
 
 
 def contract(context, m, n, k, precision, workers):
-    """GFLOP/s, with the copies of input and output that a run through the C interface makes."""
+    """GFLOP/s of runs through the C interface."""
     path, work = artifact(m, n, k, precision), 2e-9 * m * n * k
     with contextlib.ExitStack() as stack:
         ours, roof = peers.ingot(stack), peers.roofline(stack)

@@ -73,6 +73,19 @@ Step::Step(std::shared_ptr<const Program> boundProgram, const std::vector<BodyFu
   orderForOne();
 }
 
+void Step::place(uint32_t number, std::byte *address) {
+  for (size_t i = 0; i < launches.size(); ++i) {
+    size_t position = 0; // among the buffers of the launch
+    for (const Argument &argument : program->launches[i].arguments) {
+      if (argument.kind == Argument::Kind::Integer)
+        continue;
+      if (argument.buffer == number)
+        launches[i].buffers[position] = addressOf(program->buffers[number], address, argument.leading);
+      ++position;
+    }
+  }
+}
+
 /// Runs the queues range by range, each as soon as it does not have to wait: one of the executions that the verifier
 /// has proved right.
 void Step::orderForOne() {

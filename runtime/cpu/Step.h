@@ -62,6 +62,9 @@ public:
   /// memory between launches; all launches in the order of the program are a step.
   void runLaunch(size_t number) const;
 
+  /// From the next step on, buffer `number` of the program lies at `address`.
+  void place(uint32_t number, std::byte *address);
+
   /// From now on steps write when their tasks ran to `times` (launch after launch in linear order, as many as the
   /// program has tasks; it must live as long). Empty ends that. Steps that run interleaved are not recorded.
   void record(std::span<TaskTime> times) { recorded = times; }

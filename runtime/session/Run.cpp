@@ -1,4 +1,5 @@
 // Running a step: what the caller's tensors must be, and what a step may be asked to do.
+#include "runtime/session/Borrowed.h"
 #include "runtime/session/Session.h"
 
 #include "runtime/formats/DTypes.h"
@@ -69,15 +70,16 @@ Status Session::run(std::string_view name, std::span<const TensorView> inputs, s
   }
   INGOT_RETURN_IF_ERROR(checkTensors("input", entry->manifest().inputs, inputs));
   INGOT_RETURN_IF_ERROR(checkTensors("output", entry->manifest().outputs, outputs));
+  BorrowedTensors borrowed(*entry, inputs, outputs);
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (uint64_t bytes = *checkedBytes(inputs[i].dtype, inputs[i].shape))
+    if (uint64_t bytes = borrowed.hasInput(i) ? 0 : *checkedBytes(inputs[i].dtype, inputs[i].shape))
       std::memcpy(entry->inputs[i], inputs[i].data, bytes);
   for (size_t i = inputs.size(); i < entry->inputs.size(); ++i)
     std::memset(entry->inputs[i], 0,
                 *checkedBytes(entry->manifest().inputs[i].dtype, entry->manifest().inputs[i].shape));
   INGOT_RETURN_IF_ERROR(runStep(*entry));
   for (size_t i = 0; i < outputs.size(); ++i)
-    if (uint64_t bytes = *checkedBytes(outputs[i].dtype, outputs[i].shape))
+    if (uint64_t bytes = borrowed.hasOutput(i) ? 0 : *checkedBytes(outputs[i].dtype, outputs[i].shape))
       std::memcpy(outputs[i].data, entry->outputs[i], bytes);
   return Status::success();
 }

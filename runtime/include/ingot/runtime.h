@@ -119,7 +119,9 @@ INGOT_EXPORT ingot_status *ingot_session_memory(const ingot_session *session, in
  * last inputs of a decoder say how it chooses the next token, and its last output is that token: they may be left out
  * (the inputs count as zero, which takes the largest logit). Tensors are
  * row-major without gaps (bool is type code 6 with 8 bits, bfloat16 code 4). `byte_offset` is respected. Integers that
- * the model uses as indices are checked. */
+ * the model uses as indices are checked. Outputs may share memory with inputs. Large tensors of floats that are aligned
+ * to 16 bytes and share no memory are used in place: nobody else may touch them meanwhile, and a run that fails may
+ * have written part of the outputs. */
 INGOT_EXPORT ingot_status *ingot_run(ingot_session *session, const char *entry, const DLTensor *inputs,
                                      size_t num_inputs, const DLTensor *outputs, size_t num_outputs);
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <numeric>
 #include <thread>
 
 using namespace ingot;
@@ -55,6 +56,34 @@ TEST_F(SessionTest, ChainGivesTheSameBitsForEveryWorkerCount) {
       ASSERT_EQ(std::memcmp(y.data(), expected.data(), y.size() * 4), 0) << workers << " workers";
     }
   }
+}
+
+/// Tensors of 64 KiB are used where the caller has them, unless they overlap or are not aligned.
+TEST_F(SessionTest, LargeTensorsGiveTheSameInAnyMemory) {
+  constexpr size_t kCount = 16384;
+  write(makeChain(1, kCount));
+  std::unique_ptr<Session> session = makeSession(2);
+  std::vector<int64_t> shape = {kCount};
+  auto run = [&](float *x, float *y) {
+    TensorView in = {DType::f32, shape, reinterpret_cast<std::byte *>(x)};
+    TensorView out = {DType::f32, shape, reinterpret_cast<std::byte *>(y)};
+    return session->run("forward", {&in, 1}, {&out, 1});
+  };
+  std::vector<float> input(kCount + 1), expected(kCount), first(kCount, -1), second(kCount + 1, -1);
+  for (size_t i = 0; i < kCount; ++i)
+    input[i] = static_cast<float>(i % 7) - 3;
+  for (size_t i = 0; i < kCount; ++i) // what test__mix computes, of integers that add exactly
+    expected[i] = std::accumulate(input.begin(), input.begin() + kCount, 0.0f) / 2 - static_cast<float>(3 * i);
+  ASSERT_TRUE(run(input.data(), first.data()));
+  EXPECT_EQ(first, expected);
+  // Not aligned: the session's own memory takes part again, and the caller's of the run before does not.
+  first.assign(kCount, -1);
+  ASSERT_TRUE(run(input.data(), second.data() + 1));
+  EXPECT_EQ(std::vector<float>(second.begin() + 1, second.end()), expected);
+  EXPECT_EQ(first, std::vector<float>(kCount, -1));
+  ASSERT_TRUE(run(input.data(), input.data()));
+  input.pop_back();
+  EXPECT_EQ(input, expected);
 }
 
 TEST_F(SessionTest, SessionsOnOneExecutorRunFromSeveralThreads) {
