@@ -203,6 +203,22 @@ TEST_F(TraceTest, DescriptionsOfMachinesArePlannedWith) {
   EXPECT_EQ(workers, std::set<int>{0}) << "a signal costs more than a task: the chain stays on one worker";
 }
 
+TEST_F(TraceTest, ArtifactsRememberTheirMachine) {
+  Synthetic mlp = makeMlp();
+  mlp.manifest.targetDescription = {"an island", 7, {1e9, 1e9, 1e-6, 0.25, 1e-9}};
+  json slow = trace(mlp, "--workers 3");
+  double end = 0;
+  for (const json &event : slow["traceEvents"])
+    if (event["ph"] == "X" && event["pid"] == 1)
+      end = std::max(end, intervalOf(event).end);
+  EXPECT_GE(end, 6 * 0.25e6) << "sixteen tasks of a quarter of a second on three workers";
+  writeArtifact(directory / "island.ingot", mlp);
+  Outcome inspected = run("inspect @/island.ingot --kernels");
+  for (const char *expected : {"an island, 7 workers, ", "waits 1 (1 for parts), signals "})
+    EXPECT_NE(inspected.out.find(expected), std::string::npos) << expected << " in\n" << inspected.out;
+  EXPECT_EQ(json::parse(run("inspect @/island.ingot --json").out)["target_description"]["task_seconds"], 0.25);
+}
+
 TEST_F(TraceTest, BadDescriptionsAreRefused) {
   writeArtifact(directory / "a.ingot", makeMlp());
   for (const char *text :
