@@ -155,6 +155,24 @@ private:
     return SmallVector<task::ProgramOp>(module.getOps<task::ProgramOp>());
   }
 
+  /// The least that an entry's logits have for a row, at any stage; 0 if there are no logits.
+  int64_t vocabulary() {
+    int64_t least = 0;
+    auto see = [&](Attribute role, Type type) {
+      auto logits = dyn_cast_or_null<StringAttr>(role);
+      auto shaped = dyn_cast<ShapedType>(type);
+      if (logits && logits.getValue() == runtime::kRoleLogits && shaped && shaped.getRank() > 0)
+        least = least ? std::min(least, shaped.getShape().back()) : shaped.getShape().back();
+    };
+    model.module->walk([&](func::FuncOp func) {
+      for (unsigned i = 0; i < func.getNumResults(); ++i)
+        see(func.getResultAttr(i, IngotDialect::kRole), func.getResultTypes()[i]);
+    });
+    model.module->walk(
+        [&](task::BufferOp buffer) { see(buffer->getAttr(IngotDialect::kRole), buffer.getMemRefType()); });
+    return least;
+  }
+
   LogicalResult emitArtifact() {
     ArtifactContents contents;
     contents.modelName = model.name;
@@ -163,7 +181,7 @@ private:
     contents.externalParams = options.externalParams;
     contents.targetDescription = options.targetDescription;
     contents.runner = options.runner;
-    if (failed(chooseTokenizer(options.tokenizer, model.metadata, context, contents)))
+    if (failed(chooseTokenizer(options.tokenizer, model.metadata, vocabulary(), context, contents)))
       return failure();
     SmallVector<OwningOpRef<ModuleOp>> planned;
     for (const std::string &requested : options.isas) {

@@ -13,11 +13,14 @@ static LogicalResult fail(MLIRContext *context, const Twine &message) {
   return emitError(UnknownLoc::get(context)) << message;
 }
 
-static LogicalResult setTokenizer(StringRef file, const Twine &where, MLIRContext *context,
+static LogicalResult setTokenizer(StringRef file, const Twine &where, int64_t vocabulary, MLIRContext *context,
                                   ArtifactContents &contents) {
   auto compiled = tokenizer::compileTokenizer({file.data(), file.size()});
   if (!compiled)
     return fail(context, where + ": " + compiled.status().message());
+  if (vocabulary > 0 && compiled->tokens > static_cast<uint64_t>(vocabulary))
+    return fail(context, where + ": expects a tokenizer of at most " + Twine(vocabulary) + " tokens, but got " +
+                             Twine(compiled->tokens));
   contents.tokenizerType = compiled->type;
   contents.tokenizerBytes = std::move(compiled->form);
   contents.bos = std::move(compiled->bos);
@@ -51,8 +54,8 @@ static LogicalResult parseEos(StringRef text, MLIRContext *context, std::vector<
   return success();
 }
 
-static LogicalResult fromMetadata(const std::map<std::string, std::string> &metadata, MLIRContext *context,
-                                  ArtifactContents &contents) {
+static LogicalResult fromMetadata(const std::map<std::string, std::string> &metadata, int64_t vocabulary,
+                                  MLIRContext *context, ArtifactContents &contents) {
   auto get = [&](const char *key) {
     auto it = metadata.find(key);
     return it == metadata.end() ? std::string() : it->second;
@@ -64,7 +67,8 @@ static LogicalResult fromMetadata(const std::map<std::string, std::string> &meta
     std::vector<char> decoded;
     if (llvm::Error error = llvm::decodeBase64(get("ingot.tokenizer.data"), decoded))
       return fail(context, "metadata 'ingot.tokenizer.data': " + llvm::toString(std::move(error)));
-    if (failed(setTokenizer({decoded.data(), decoded.size()}, "metadata 'ingot.tokenizer.data'", context, contents)))
+    StringRef file(decoded.data(), decoded.size());
+    if (failed(setTokenizer(file, "metadata 'ingot.tokenizer.data'", vocabulary, context, contents)))
       return failure();
   } else if (!type.empty()) {
     return fail(context, "tokenizer type '" + type + "' of the model is not supported yet");
@@ -74,9 +78,9 @@ static LogicalResult fromMetadata(const std::map<std::string, std::string> &meta
 }
 
 LogicalResult ingot::chooseTokenizer(const std::string &option, const std::map<std::string, std::string> &metadata,
-                                     MLIRContext *context, ArtifactContents &contents) {
+                                     int64_t vocabulary, MLIRContext *context, ArtifactContents &contents) {
   if (option.empty())
-    return fromMetadata(metadata, context, contents);
+    return fromMetadata(metadata, vocabulary, context, contents);
   if (option == "bytes") {
     contents.tokenizerType = "bytes";
     return success();
@@ -84,7 +88,7 @@ LogicalResult ingot::chooseTokenizer(const std::string &option, const std::map<s
   auto buffer = llvm::MemoryBuffer::getFile(option, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
     return fail(context, "cannot open '" + option + "': " + buffer.getError().message());
-  if (failed(setTokenizer((*buffer)->getBuffer(), "'" + option + "'", context, contents)))
+  if (failed(setTokenizer((*buffer)->getBuffer(), "'" + option + "'", vocabulary, context, contents)))
     return failure();
   return contents.tokenizerType == "huggingface" ? setEosFromConfig(option, context, contents) : success();
 }

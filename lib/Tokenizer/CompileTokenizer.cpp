@@ -12,10 +12,11 @@ static Result<CompiledTokenizer> compile(const char *type, Result<TokenizerFile>
   if (!file)
     return file.status();
   std::vector<int32_t> bos(file->parts.startTokens.begin(), file->parts.startTokens.end());
+  size_t tokens = file->parts.tokens.size();
   Result<std::string> form = runtime::tokenizer::writeForm(std::move(file->parts));
   if (!form)
     return form.status();
-  return CompiledTokenizer{type, std::move(*form), std::move(bos), std::move(file->eos)};
+  return CompiledTokenizer{type, std::move(*form), std::move(bos), std::move(file->eos), tokens};
 }
 
 Result<CompiledTokenizer> tokenizer::compileTokenizer(std::string_view bytes) {

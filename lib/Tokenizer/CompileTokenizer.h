@@ -15,6 +15,7 @@ struct CompiledTokenizer {
   std::string form;         // see runtime/tokenizer/Form.h
   std::vector<int32_t> bos; // tokens in front of a sequence
   std::vector<int32_t> eos; // tokens that end a text
+  size_t tokens = 0;        // how many there are
 };
 
 /// What a file says.

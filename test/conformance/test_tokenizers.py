@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 import runtime_api
-from toolchain import HANDWRITTEN, complain, ingot, succeed
+from toolchain import HANDWRITTEN, complain, export, ingot, make_model, succeed
 
 pytestmark = pytest.mark.usefixtures("tools")
 
@@ -223,6 +223,28 @@ def test_what_is_not_supported_is_named(tmp_path):
         model = [HANDWRITTEN / "mlp.mlir", "--tokenizer", tmp_path / "tokenizer.json", "-o", tmp_path / "m.ingot"]
         got = complain(ingot("compile", *model))
         assert message in got and got.endswith("is not supported yet"), got
+
+
+def test_more_tokens_than_the_model_has(tmp_path):
+    """Refused at every stage: prompts would become tokens that the model does not know."""
+    checkpoint, same = make_model(tmp_path, "--vocab", 300, "--layers", 1)
+    (tmp_path / "large").mkdir()
+    _, large = make_model(tmp_path / "large", "--vocab", 301, "--layers", 1)
+    model, output = export(tmp_path / "m.onnx", checkpoint, same, "named"), tmp_path / "m.ingot"
+    for stage in ("ingot", "tile", "task"):
+        succeed(ingot("compile", model, "--emit", stage, "-o", tmp_path / f"{stage}.mlir"))
+    sources = [[model], *([tmp_path / f"{stage}.mlir", "--from", stage] for stage in ("ingot", "tile", "task"))]
+    for source in sources:
+        message = complain(ingot("compile", *source, "--tokenizer", large, "-o", output))
+        assert message.endswith("tokenizer.bin': expects a tokenizer of at most 300 tokens, but got 301"), message
+        assert not output.exists()
+    succeed(ingot("compile", model, "--tokenizer", same, "-o", output))
+    carried = onnx.load(model)
+    (data,) = (each for each in carried.metadata_props if each.key == "ingot.tokenizer.data")
+    data.value = base64.b64encode(large.read_bytes()).decode()
+    onnx.save(carried, model)
+    message = complain(ingot("compile", model, "-o", tmp_path / "other.ingot"))
+    assert message.endswith("'ingot.tokenizer.data': expects a tokenizer of at most 300 tokens, but got 301"), message
 
 
 def test_end_of_text_comes_from_the_files(tmp_path):

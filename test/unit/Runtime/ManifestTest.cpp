@@ -91,6 +91,24 @@ TEST(ManifestTest, NamesMistakes) {
   EXPECT_EQ(message(printManifest(huge)), "manifest.params[0]: has a shape that is negative or too large");
 }
 
+/// Logits of a prompt are those of all rows, or of the last one.
+TEST(ManifestTest, RowsOfLogits) {
+  Manifest manifest = makeManifest();
+  ManifestEntry &prefill = manifest.entries[1];
+  ASSERT_EQ(prefill.inputs[0].shape, (std::vector<int64_t>{1, 4}));
+  for (int64_t rows : {4, 1, 2, 0, 5}) {
+    prefill.outputs[0].shape = {1, rows, 256};
+    std::string got = message(printManifest(manifest));
+    if (rows == 4 || rows == 1)
+      EXPECT_EQ(got, "accepted");
+    else
+      EXPECT_EQ(got, "manifest.entries[1]: 'logits' expects the batch and length of 'tokens', or one row");
+  }
+  prefill.outputs[0].shape = {2, 1, 256};
+  EXPECT_EQ(message(printManifest(manifest)),
+            "manifest.entries[1]: 'logits' expects the batch and length of 'tokens', or one row");
+}
+
 TEST(ManifestTest, RandomDamageNeverCrashes) {
   std::string text = printManifest(makeManifest());
   std::mt19937 random(3);
