@@ -44,6 +44,18 @@ def test_models_are_compiled_and_compared_with_themselves(layers, small):
     assert "prefill: outputs agree with the model\n" in out and "decode: outputs agree with the model\n" in out
 
 
+def test_task_programs_are_compared_by_launches_alone(tmp_path):
+    (tmp_path / "m.mlir").write_text(
+        """func.func @main(%x: tensor<4xf32> {ingot.input = "x"}) -> (tensor<4xf32> {ingot.output = "y"}) {
+          %y = math.exp %x : tensor<4xf32>
+          return %y : tensor<4xf32>
+        }"""
+    )
+    succeed(ingot("compile", tmp_path / "m.mlir", "--emit=task", "-o", tmp_path / "task.mlir"))
+    out = succeed(ingot("debug", tmp_path / "task.mlir", "--compare", "--from", "task"))
+    assert out.startswith("main: 1 launch agrees with the interpreter") and len(out.splitlines()) == 1
+
+
 def test_a_wrong_constant_is_found(layers, tmp_path):
     """The program says 0.25 where the code has 0.5: the launch, its node and the values are named."""
     members = Members(layers / "m.ingot")

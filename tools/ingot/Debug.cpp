@@ -34,12 +34,13 @@ struct TemporaryFolder {
   }
 };
 
+/// Where --save-temps leaves the tensor program; models that begin at a later stage have none.
+constexpr const char *kModelText = "/temps/1-model.mlir";
+
 /// The model as the compiler saw it before it planned, with the parameters of the artifact, row-major.
 Result<DebugModel> readModel(const std::string &folder, std::shared_ptr<Artifact> artifact) {
-  std::string textPath = folder + "/temps/1-model.mlir", paramsPath = folder + "/params.safetensors";
-  std::ifstream file(textPath);
-  if (!file)
-    return Status::unsupported("comparing with a model that is no tensor program is not supported yet");
+  std::string paramsPath = folder + "/params.safetensors";
+  std::ifstream file(folder + kModelText);
   std::stringstream text;
   text << file.rdbuf();
   auto target = runtime::CpuTarget::create("cpu", 1, nullptr);
@@ -109,10 +110,12 @@ int debugModel(DebugOptions options, const std::vector<std::string> &more) {
   auto artifact = Artifact::open(folder.path + "/model.ingot");
   if (!artifact)
     return fail(artifact.status());
+  options.params.clear(); // they are in the artifact
+  if (!fs::exists(folder.path + kModelText))
+    return report(Debugger(options).run(*artifact, nullptr));
   auto model = readModel(folder.path, *artifact);
   if (!model)
     return fail(model.status());
-  options.params.clear();
   return report(Debugger(options).run(*artifact, &*model));
 }
 

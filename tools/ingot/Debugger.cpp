@@ -3,6 +3,7 @@
 #include "runtime/formats/DTypes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 
@@ -127,8 +128,8 @@ Result<bool> Debugger::runLaunches(const std::string &what, Session::Entry &entr
   }
   print(what + ": " + std::to_string(lockstep->numLaunches()) +
         (lockstep->numLaunches() == 1 ? " launch agrees with" : " launches agree with") +
-        " the interpreter; the largest error is " + number(lockstep->worst()) + " of what is allowed" +
-        (lockstep->worst() > 0 ? ", in @" + lockstep->worstLaunch() : "") + "\n");
+        " the interpreter; the largest error is " + std::to_string(std::lround(100 * lockstep->worst())) +
+        "% of what is allowed" + (lockstep->worst() > 0 ? ", in @" + lockstep->worstLaunch() : "") + "\n");
   return true;
 }
 

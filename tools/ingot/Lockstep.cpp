@@ -89,6 +89,7 @@ HostTensors Lockstep::memoryOf(const HostLaunch &launch) const {
 
 Result<std::optional<Divergence>> Lockstep::run(const std::string &what, Progress &progress) {
   const program::Program &program = *entry.prepared->program;
+  worstPart = 0;
   for (size_t i = 0; i < launches.size(); ++i) {
     const HostLaunch &launch = launches[i];
     progress.show(what + ", launch " + std::to_string(i + 1) + " of " + std::to_string(launches.size()));

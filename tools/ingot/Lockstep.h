@@ -34,7 +34,7 @@ public:
   Result<std::optional<Divergence>> run(const std::string &what, Progress &progress);
 
   size_t numLaunches() const { return launches.size(); }
-  /// The largest error so far as a part of what was allowed, and the launch that it is of.
+  /// The largest error of the last run as a part of what was allowed, and the launch that it is of.
   double worst() const { return worstPart; }
   const std::string &worstLaunch() const { return worstSymbol; }
 

@@ -11,8 +11,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <sys/wait.h>
 #include <thread>
+#include <type_traits>
 #include <unistd.h>
 
 using namespace ingot;
@@ -233,6 +235,29 @@ TEST_F(CliTest, RunsAnEntryOnArrays) {
   EXPECT_EQ(run("run @/m.ingot --inputs @/in.npz --outputs @/none/out.npz").exit, 1);
   EXPECT_EQ(run("run @/m.ingot --inputs @/in.npz --entry no --outputs @/o.npz").err,
             "ingot: the artifact has no entry 'no', but forward\n");
+}
+
+TEST_F(CliTest, RunRefusesWhatGenerateRefuses) {
+  writeArtifact(directory / "d.ingot", makeDecoder());
+  auto message = [&](const char *name, auto value) {
+    DType dtype = std::is_same_v<decltype(value), float> ? DType::f32 : DType::i32;
+    Array zero = {DType::i32, {1}, std::string(4, '\0')}, one = {DType::i32, {1}, std::string("\1\0\0\0", 4)};
+    Array tokens = {DType::i32, {1, 1}, std::string(4, '\0')};
+    Array given = {dtype, {1}, std::string(reinterpret_cast<char *>(&value), 4)};
+    std::vector<std::pair<std::string, Array>> arrays = {{"tokens", tokens}, {"start", zero}, {name, given}};
+    if (name != std::string("count"))
+      arrays.emplace_back("count", one);
+    EXPECT_TRUE(tool::writeNpz(directory / "in.npz", arrays));
+    Outcome outcome = run("run @/d.ingot --entry decode --inputs @/in.npz --outputs @/out.npz");
+    EXPECT_EQ(outcome.exit, 1) << name;
+    EXPECT_FALSE(std::filesystem::exists(directory / "out.npz"));
+    return outcome.err;
+  };
+  EXPECT_EQ(message("temperature", std::numeric_limits<float>::quiet_NaN()),
+            "ingot: temperature expects a finite number of at least 0, but got nan\n");
+  EXPECT_EQ(message("top_k", int32_t(-1)), "ingot: top_k expects a number from 0 to 2147483647, but got -1\n");
+  EXPECT_EQ(message("top_p", 2.0f), "ingot: top_p expects a number from 0 to 1, but got 2.000000\n");
+  EXPECT_EQ(message("count", int32_t(2)), "ingot: count expects values from 0 to 1, but got 2\n");
 }
 
 TEST_F(CliTest, ReadsAndWritesForNumpy) {
