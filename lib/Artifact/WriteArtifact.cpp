@@ -2,11 +2,11 @@
 
 #include "lib/Artifact/DescribePrograms.h"
 #include "lib/Artifact/PackParams.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "runtime/formats/Safetensors.h"
 #include "runtime/formats/Seal.h"
 #include "runtime/formats/Zip.h"
 #include "runtime/program/Serialize.h"
-#include "mlir/IR/AttrTypeSubElements.h"
 #include "llvm/Support/Path.h"
 
 #include <cerrno>
