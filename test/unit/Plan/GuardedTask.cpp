@@ -1,5 +1,6 @@
 #include "GuardedTask.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -25,7 +26,7 @@ class GuardedMemory {
 public:
   explicit GuardedMemory(const Bytes &image) : size(image.size()), memory(allocate(image.size()), std::free) {
     std::memset(memory.get(), 0xff, capacity(size)); // as floats: NaN
-    std::memcpy(data(), image.data(), size);
+    std::copy(image.begin(), image.end(), data());
   }
 
   unsigned char *data() const { return memory.get() + kGuard; }

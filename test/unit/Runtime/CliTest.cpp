@@ -359,8 +359,8 @@ TEST_F(CliTest, InterruptLeavesNoFile) {
   EXPECT_TRUE(std::filesystem::is_empty(directory / "results"));
 }
 
-// AddressSanitizer reserves terabytes of addresses and cannot start under a limit.
-#if !__has_feature(address_sanitizer)
+// These sanitizers reserve terabytes of addresses: they cannot start under a limit, and take minutes in an emulator.
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 TEST_F(CliTest, CpuBelowTheLowestLevelIsRefused) {
   if (std::system("command -v qemu-x86_64 > /dev/null") != 0)
     GTEST_SKIP() << "qemu-x86_64 is not installed";
