@@ -59,10 +59,9 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
 void ingot::registerModelPasses() {
   registerIngotModelPasses();
-  PassPipelineRegistration<PipelineOptions>("ingot-model-pipeline", "from imported tensor programs to what Plan reads",
-                                            [](OpPassManager &manager, const PipelineOptions &options) {
-                                              buildModelPipeline(
-                                                  manager, {options.finiteMasks, options.compute, options.sampling,
-                                                            options.lastRowLogits});
-                                            });
+  PassPipelineRegistration<PipelineOptions>(
+      "ingot-model-pipeline", "from imported tensor programs to what Plan reads",
+      [](OpPassManager &manager, const PipelineOptions &options) {
+        buildModelPipeline(manager, {options.finiteMasks, options.compute, options.sampling, options.lastRowLogits});
+      });
 }
