@@ -164,20 +164,22 @@ def measure_process(*command, timeout=600):
     return json.loads(run([BIN / "measure_process", *command], timeout))
 
 
-def generate_command(path, count):
-    done = measure_process(BIN / "ingot", "generate", path, "--tokens", 1, "--max-tokens", count, "--workers", 2, "--ignore-eos")
+def generate_command(path, count, prompt=1):
+    done = measure_process(BIN / "ingot", "generate", path, "--tokens", prompt, "--max-tokens", count, "--workers", 2,
+                           "--ignore-eos")
     if done["status"]:
         raise RuntimeError(f"ingot generate ended with {done['status']}")
     return done
 
 
 def memory(context, name, precision):
-    """Most resident memory of `ingot generate` against what the plan says (weights, state, arena) and 8 MiB."""
+    """Most resident memory of `ingot generate` on a prompt of 100 tokens against what the plan says and 8 MiB."""
     model = Model(name)
     path = model.artifact(precision)
     with contextlib.ExitStack() as stack:
         planned = peers.ingot(stack).call("open_session", key="ours", path=path, workers=2)
-    peak = generate_command(path, 16)["peak_bytes"]
+    prompt = ",".join(str(token) for token in range(1, 101))
+    peak = generate_command(path, 16, prompt)["peak_bytes"]
     bound = planned["params"] + planned["state"] + planned["arena"] + (8 << 20)
     context.recorder.add(model.name, "resident_bytes", peak, precision=precision, workers=2, peer=bound,
                          peer_name="weights + state + arena + 8 MiB")
