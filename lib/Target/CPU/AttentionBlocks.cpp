@@ -325,9 +325,10 @@ void BlockAttention::storeOutputs(ValueRange state) {
     }
     factor.push_back(one);
     auto [sum, maximum] = reportedSumAndMaximum(t, state[vectors + v], state[v], isEmpty);
+    const Value reported[] = {maximum, sum};
     for (int64_t lane = 0; lane < std::min(lanes, t.entries() - v * lanes); ++lane) {
       Value at = offsetOfEntry(t.out, entry(v * lanes + lane));
-      for (auto [i, values] : llvm::enumerate(ArrayRef<Value>{maximum, sum}))
+      for (auto [i, values] : llvm::enumerate(reported))
         storeElements(e, vector::ExtractOp::create(e, values, ArrayRef<int64_t>{lane}), t.out.memref,
                       addConstant(e, at, (t.valueDepth() + i) * t.out.strides.back()));
     }
