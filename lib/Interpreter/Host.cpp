@@ -3,6 +3,7 @@
 #include "dialects/Registration.h"
 #include "ingot/Interpreter/Interpreter.h"
 #include "ingot/Interpreter/Models.h"
+#include "ingot/Plan/Passes.h"
 #include "ingot/Support/Place.h"
 #include "lib/Interpreter/Executors.h"
 
@@ -137,6 +138,17 @@ std::vector<HostLaunch> HostInterpreter::launches(const std::string &entry) cons
     launches.push_back(std::move(launch));
   }
   return launches;
+}
+
+std::optional<program::Program> HostInterpreter::program(const std::string &entry, std::string &error) const {
+  auto op = dyn_cast_or_null<task::ProgramOp>(state->module->lookupSymbol(entry));
+  if (!op) {
+    error = "there is no task program '" + entry + "'";
+    return std::nullopt;
+  }
+  auto handler = collect(state->context, error);
+  FailureOr<program::Program> exported = exportProgram(op);
+  return succeeded(exported) ? std::optional(std::move(*exported)) : std::nullopt;
 }
 
 static HostTensor widen(const Array &array) {

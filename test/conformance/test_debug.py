@@ -78,6 +78,20 @@ def test_a_wrong_constant_is_found(layers, tmp_path):
     assert float(got) == pytest.approx(exact / 2, rel=1e-5) and float(want) == pytest.approx(exact / 4, rel=1e-5)
 
 
+def test_text_that_declares_other_writes_is_refused(layers, tmp_path):
+    """Values are compared where launches say that they write: what says so must be the program that runs."""
+    members = Members(layers / "m.ingot")
+    name = next(name for name in members.where if name.startswith("program/") and name.endswith(".mlir"))
+    start, size = members.where[name][:2]
+    text = bytes(members.data[start : start + size])
+    writes = re.search(rb"writes \[(@t0\[[^]]*\] \[[^]]*\])\]", text)
+    for new in (b"writes []", b"writes [@y[0, 0] [4, 4]]"):
+        assert len(new) <= len(writes[0])
+        members.put(name, writes.start(), new.ljust(len(writes[0])))
+        (tmp_path / "m.ingot").write_bytes(members.data)
+        assert "is not the program that runs" in complain(ingot("debug", tmp_path / "m.ingot", "--compare"))
+
+
 def _initializers(path):
     import onnx
 

@@ -1,6 +1,7 @@
 #include "Lockstep.h"
 
 #include "runtime/formats/DTypes.h"
+#include "runtime/program/Serialize.h"
 
 #include <algorithm>
 
@@ -29,18 +30,13 @@ size_t bufferIndex(const program::Program &program, const std::string &symbol) {
   return static_cast<size_t>(it - program.buffers.begin());
 }
 
-/// Whether the text has the launches that run, on the buffers that there are.
-bool isOf(const std::vector<HostLaunch> &launches, const program::Program &program) {
-  if (launches.size() != program.launches.size())
+/// Whether a program in text, which names its bodies in its own way, is `compiled`.
+bool isEqual(program::Program text, const program::Program &compiled) {
+  if (text.bodies.size() != compiled.bodies.size())
     return false;
-  for (size_t i = 0; i < launches.size(); ++i) {
-    if (launches[i].symbol != program.launches[i].symbol)
-      return false;
-    for (const std::string &symbol : launches[i].buffers)
-      if (bufferIndex(program, symbol) == program.buffers.size())
-        return false;
-  }
-  return true;
+  for (size_t i = 0; i < text.bodies.size(); ++i)
+    text.bodies[i].symbol = compiled.bodies[i].symbol;
+  return program::serialize(text) == program::serialize(compiled);
 }
 
 } // namespace
@@ -61,6 +57,10 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(Session &session, Session::En
   const runtime::ZipReader::Member *text = session.artifact().archive().find(member);
   if (!text)
     return Status::corrupt("the artifact has no member '" + member + "'");
+  // As stored: queues of another number of workers are made when a session begins.
+  auto stored = session.artifact().readProgram(entry.manifest(), program.target.substr(program.target.find(':') + 1));
+  if (!stored)
+    return stored.status();
   std::unique_ptr<Lockstep> lockstep(new Lockstep(entry));
   for (bool typed : {false, true}) {
     interpreter::HostOptions options;
@@ -70,9 +70,13 @@ Result<std::unique_ptr<Lockstep>> Lockstep::create(Session &session, Session::En
       return made.status();
     (typed ? lockstep->typed : lockstep->exact) = std::move(*made);
   }
-  lockstep->launches = lockstep->exact->launches(program.name);
-  if (!isOf(lockstep->launches, program))
+  std::string error;
+  std::optional<program::Program> said = lockstep->exact->program(program.name, error);
+  if (!said)
+    return Status::corrupt("'" + member + "': " + trimmed(error));
+  if (!isEqual(std::move(*said), *stored))
     return Status::corrupt("'" + member + "' is not the program that runs");
+  lockstep->launches = lockstep->exact->launches(program.name);
   return lockstep;
 }
 

@@ -1,6 +1,8 @@
 // The interpreter for callers that know no MLIR: text and bytes in, bytes out.
 #pragma once
 
+#include "runtime/program/Program.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -52,6 +54,9 @@ public:
 
   /// The launches of the task program `entry`, in its order; none if there is no such program.
   std::vector<HostLaunch> launches(const std::string &entry) const;
+  /// The task program `entry` as plain data. Nothing, and the messages in
+  /// `error`, if there is none or an index in it has no such form.
+  std::optional<program::Program> program(const std::string &entry, std::string &error) const;
   /// Runs all tasks of one launch on copies of `memory`, which holds what it binds, by symbol. Gives the buffers that
   /// it declares to write, floats as f64 and integers as i64. Nothing, and the messages in `error`, if it fails.
   std::optional<HostTensors> runLaunch(const std::string &entry, size_t launch, const HostTensors &memory,
