@@ -1,5 +1,6 @@
 // From the `task` dialect to the program library: the same program without MLIR.
 #include "ingot/Plan/Passes.h"
+#include "lib/Plan/IndexExpressions.h"
 
 using namespace mlir;
 using namespace ingot;
@@ -45,26 +46,6 @@ program::BufferKind kindOf(task::BufferKind kind) {
     return program::BufferKind::Scratch;
   }
   llvm_unreachable("unknown buffer kind");
-}
-
-/// Adds `scale` times `expr` to `affine`; fails on anything that is not linear.
-bool addLinear(AffineExpr expr, int64_t scale, program::Affine &affine) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
-    affine.constant += scale * constant.getValue();
-    return true;
-  }
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    affine.coefficients[dim.getPosition()] += scale;
-    return true;
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return false;
-  if (binary.getKind() == AffineExprKind::Add)
-    return addLinear(binary.getLHS(), scale, affine) && addLinear(binary.getRHS(), scale, affine);
-  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
-  return binary.getKind() == AffineExprKind::Mul && factor &&
-         addLinear(binary.getLHS(), scale * factor.getValue(), affine);
 }
 
 class Exporter {
@@ -123,13 +104,10 @@ private:
   }
 
   bool convert(task::LaunchOp op, AffineExpr expr, program::Affine &affine) {
-    if (auto division = dyn_cast<AffineBinaryOpExpr>(expr); division && division.getKind() == AffineExprKind::FloorDiv)
-      if (auto divisor = dyn_cast<AffineConstantExpr>(division.getRHS()); divisor && divisor.getValue() > 0) {
-        affine.divisor = divisor.getValue();
-        expr = division.getLHS();
-      }
-    if (addLinear(expr, 1, affine))
+    if (std::optional<program::Affine> converted = toProgramAffine(expr)) {
+      affine = *converted;
       return true;
+    }
     op.emitError()
         << "parts of tensors at other indices than linear ones, or a linear one divided by a constant, are not "
            "supported yet, but got "

@@ -1,5 +1,6 @@
 // Orders conflicting launches by events; see Passes.td.
 #include "ingot/Plan/Passes.h"
+#include "lib/Plan/IndexExpressions.h"
 
 #include "runtime/program/Events.h"
 #include "runtime/program/Structure.h"
@@ -80,22 +81,17 @@ private:
     for (auto [launch, data] : llvm::zip_equal(launches, program.launches)) {
       auto refs = [&, rank = launch.getGrid().size()](const std::vector<program::EventRef> &from) {
         SmallVector<Attribute> list;
-        for (const program::EventRef &ref : from)
-          list.push_back(task::EventRefAttr::get(
-              &getContext(), symbols[ref.event],
-              program.events[ref.event].count > 1 ? indexOf(ref.index, rank) : AffineMap::get(rank, 0, &getContext())));
+        for (const program::EventRef &ref : from) {
+          auto index = AffineMap::get(rank, 0, &getContext());
+          if (program.events[ref.event].count > 1)
+            index = AffineMap::get(rank, 0, toAffineExpr(ref.index, &getContext()));
+          list.push_back(task::EventRefAttr::get(&getContext(), symbols[ref.event], index));
+        }
         return ArrayAttr::get(&getContext(), list);
       };
       launch.setWaitsAttr(refs(data.waits));
       launch.setSignalsAttr(refs(data.signals));
     }
-  }
-
-  AffineMap indexOf(const program::Affine &affine, size_t rank) {
-    AffineExpr expr = getAffineConstantExpr(affine.constant, &getContext());
-    for (size_t d = 0; d < rank; ++d)
-      expr = expr + getAffineDimExpr(d, &getContext()) * affine.coefficients[d];
-    return AffineMap::get(rank, 0, affine.divisor == 1 ? expr : expr.floorDiv(affine.divisor));
   }
 };
 

@@ -59,17 +59,20 @@ struct Axis {
   int64_t extent;
 };
 
+/// Dimensions come first: of two axes with the same groups, "the row" says more simply what "the task divided by the
+/// length of a row" says.
 std::vector<Axis> axesOf(const Launch &launch) {
+  std::vector<Axis> axes;
   Axis linear = {{}, launch.numTasks()};
-  int64_t stride = 1;
-  for (size_t d = launch.grid.size(); d-- > 0; stride *= launch.grid[d])
-    linear.index.coefficients[d] = stride;
-  std::vector<Axis> axes = {linear};
   for (size_t d = 0; d < launch.grid.size(); ++d)
     if (launch.grid[d] > 1 && launch.grid[d] < linear.extent) {
       axes.push_back({{}, launch.grid[d]});
       axes.back().index.coefficients[d] = 1;
     }
+  int64_t stride = 1;
+  for (size_t d = launch.grid.size(); d-- > 0; stride *= launch.grid[d])
+    linear.index.coefficients[d] = stride;
+  axes.push_back(linear);
   return axes;
 }
 

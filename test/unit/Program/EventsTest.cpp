@@ -74,7 +74,7 @@ TEST(Dependences, CoarserOnEitherSide) {
 
 TEST(Dependences, RowsAndColumns) {
   Access tile = box({affine(0, 4), affine(0, 0, 4)}, {4, 4});
-  EXPECT_EQ(finest({{12, 20}, {3, 5}, tile, {3}, box({affine(0, 4), {}}, {4, 20})}), "3x5 (0;5,1,0)/5 <- (0;1,0,0)/1");
+  EXPECT_EQ(finest({{12, 20}, {3, 5}, tile, {3}, box({affine(0, 4), {}}, {4, 20})}), "3x5 (0;1,0,0)/1 <- (0;1,0,0)/1");
   EXPECT_EQ(finest({{12, 20}, {3, 5}, tile, {5}, box({{}, affine(0, 4)}, {12, 4})}), "5x3 (0;0,1,0)/1 <- (0;1,0,0)/1");
 }
 
