@@ -1,5 +1,6 @@
 #include "runtime/program/Interleave.h"
 
+#include "runtime/program/SplitMix64.h"
 #include "runtime/program/Structure.h"
 #include "runtime/program/TaskGraph.h"
 
@@ -12,21 +13,7 @@ using runtime::Status;
 
 namespace {
 
-/// SplitMix64: the standard's distributions are not the same everywhere.
-class Random {
-public:
-  explicit Random(uint64_t seed) : state(seed) {}
-  uint64_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  uint64_t below(uint64_t bound) { return next() % bound; }
-
-private:
-  uint64_t state;
-};
+using Random = SplitMix64;
 
 /// Picks one of the ready queues.
 class Policy {

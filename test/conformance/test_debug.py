@@ -32,6 +32,7 @@ def layers(tools, tmp_path_factory):
 
 def test_compiled_decoders_agree(seeded):
     for options in ([], ["--precision", "bf16"]):
+        options = [*options, "--target", "cpu:generic"]
         out = succeed(ingot("debug", seeded.artifact("named", *options), "--compare", "--steps", 3))
         assert [line.split(":")[0] for line in out.splitlines()] == ["prefill", *(f"decode, step {i}" for i in (1, 2, 3))]
         assert all("launches agree with the interpreter" in line for line in out.splitlines())
@@ -76,6 +77,24 @@ def test_a_wrong_constant_is_found(layers, tmp_path):
     v = numpy_helper.to_array(next(t for t in _initializers(layers / "m.onnx") if t.name == "v"))
     exact = (x.astype(np.float64) @ v)[tuple(map(int, index.split(", ")))]
     assert float(got) == pytest.approx(exact / 2, rel=1e-5) and float(want) == pytest.approx(exact / 4, rel=1e-5)
+
+
+def test_an_error_of_a_ten_thousandth_is_found(layers, tmp_path):
+    """What rounding may do does not hide it."""
+    members = Members(layers / "m.ingot")
+    name = next(name for name in members.where if name.startswith("program/") and name.endswith(".mlir"))
+    start, size = members.where[name][:2]
+    members.put(name, bytes(members.data[start : start + size]).index(b"5.000000e-01"), b"5.000500e-01")
+    (tmp_path / "m.ingot").write_bytes(members.data)
+    done = ingot("debug", tmp_path / "m.ingot", "--compare")
+    assert done.returncode == 1 and "main: launch 1 of 2, " in done.stdout and "diverges" in done.stdout
+
+
+def test_rounding_that_attention_amplifies_is_no_divergence(seeded):
+    """Large scores: one float32 run by another order does not show all that rounding may do."""
+    artifact = seeded.artifact("named", "--target", "cpu:generic", "--max-seq", 16)
+    for seed in (1, 2, 3):
+        succeed(ingot("debug", artifact, "--compare", "--steps", 8, "--seed", seed))
 
 
 def test_text_that_declares_other_writes_is_refused(layers, tmp_path):

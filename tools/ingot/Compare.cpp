@@ -54,16 +54,12 @@ struct Elements {
   const std::byte *data;
 };
 
-double allowedError(const Elements &exact, const Elements &peer, uint64_t count, bool lowPrecision) {
-  double scale = 0, error = 0;
-  for (uint64_t i = 0; i < count; ++i) {
-    double value = exact[i], difference = distance(value, peer[i]);
-    if (std::isfinite(value))
+double allowedError(const Elements &exact, double rounding, uint64_t count, bool lowPrecision) {
+  double scale = 0;
+  for (uint64_t i = 0; i < count; ++i)
+    if (double value = exact[i]; std::isfinite(value))
       scale = std::max(scale, std::fabs(value));
-    if (std::isfinite(difference))
-      error = std::max(error, difference);
-  }
-  return std::max(lowPrecision ? 0x1p-7 * scale : 1e-6 * std::max(1.0, scale), 2 * error);
+  return std::max(lowPrecision ? 0x1p-7 * scale : 1e-6 * std::max(1.0, scale), 2 * rounding);
 }
 
 } // namespace
@@ -83,12 +79,22 @@ double elementAt(DType dtype, const std::byte *data, uint64_t position) {
   }
 }
 
-Comparison compareWith(const interpreter::HostTensor &reference, const interpreter::HostTensor &peer, DType dtype,
+double largestDifference(const interpreter::HostTensor &a, const interpreter::HostTensor &b) {
+  Elements left(a), right(b);
+  uint64_t count = a.bytes.size() / program::byteSize(left.dtype);
+  double largest = 0;
+  for (uint64_t i = 0; i < count; ++i)
+    if (double difference = distance(left[i], right[i]); std::isfinite(difference))
+      largest = std::max(largest, difference);
+  return largest;
+}
+
+Comparison compareWith(const interpreter::HostTensor &reference, double rounding, DType dtype,
                        std::span<const std::byte> got, bool lowPrecision) {
   Elements exact(reference);
   Comparison result;
   result.count = got.size() / program::byteSize(dtype);
-  result.allowed = isFloat(dtype) ? allowedError(exact, Elements(peer), result.count, lowPrecision) : 0;
+  result.allowed = isFloat(dtype) ? allowedError(exact, rounding, result.count, lowPrecision) : 0;
   for (uint64_t i = 0; i < result.count; ++i) {
     double value = elementAt(dtype, got.data(), i), want = exact[i], error = distance(value, want);
     // float64 does not hold all of int64.

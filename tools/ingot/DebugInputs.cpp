@@ -2,6 +2,7 @@
 
 #include "runtime/formats/Convert.h"
 #include "runtime/formats/DTypes.h"
+#include "runtime/program/SplitMix64.h"
 
 #include <algorithm>
 #include <cstring>
@@ -15,23 +16,14 @@ using runtime::Session;
 
 namespace {
 
-/// SplitMix64.
-class Random {
+class Random : public program::SplitMix64 {
 public:
-  explicit Random(uint64_t seed) : state(seed) {}
-  uint64_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
+  using SplitMix64::SplitMix64;
+
   float unit() { return static_cast<float>(static_cast<double>(next() >> 11) * 0x1p-52 - 1); }
   int64_t within(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(next() % (static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1));
+    return low + static_cast<int64_t>(below(static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1));
   }
-
-private:
-  uint64_t state;
 };
 
 template <typename T> void put(std::string &bytes, T value) {

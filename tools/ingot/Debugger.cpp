@@ -179,8 +179,8 @@ Result<bool> Debugger::agreesWithModel(const std::string &what, const Session::E
     if (tensor.role == runtime::kRoleNext)
       continue;
     std::span<const std::byte> got(entry.outputs[i], *runtime::checkedBytes(tensor.dtype, tensor.shape));
-    Comparison result =
-        compareWith((low ? *typed : *exact).at(tensor.name), typed->at(tensor.name), tensor.dtype, got, low);
+    const HostTensor &want = (low ? *typed : *exact).at(tensor.name);
+    Comparison result = compareWith(want, largestDifference(want, typed->at(tensor.name)), tensor.dtype, got, low);
     if (result.diverging) {
       print(what + ": output '" + tensor.name +
             "' diverges from the model: its launches compute what they say, but "
@@ -210,7 +210,7 @@ Result<bool> Debugger::agreesWithReference(const Session::Entry &entry) const {
     HostTensor want = {runtime::dtypeName(array.dtype), array.shape, {array.data.begin(), array.data.end()}};
     std::span<const std::byte> got(entry.outputs[static_cast<size_t>(it - outputs.begin())], array.data.size());
     bool low = array.dtype == program::DType::bf16 || array.dtype == program::DType::f16;
-    Comparison result = compareWith(want, want, array.dtype, got, low);
+    Comparison result = compareWith(want, 0, array.dtype, got, low);
     if (result.diverging) {
       print("output '" + name + "' diverges from '" + options.reference + "'\n" + describe(result, it->shape));
       return false;

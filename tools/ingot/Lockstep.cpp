@@ -2,8 +2,11 @@
 
 #include "runtime/formats/DTypes.h"
 #include "runtime/program/Serialize.h"
+#include "runtime/program/SplitMix64.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 namespace ingot::tool {
 
@@ -37,6 +40,27 @@ bool isEqual(program::Program text, const program::Program &compiled) {
   for (size_t i = 0; i < text.bodies.size(); ++i)
     text.bodies[i].symbol = compiled.bodies[i].symbol;
   return program::serialize(text) == program::serialize(compiled);
+}
+
+/// Computations on moved memory that show what rounding does to a launch.
+constexpr size_t kSamples = 8;
+
+/// Moves about half of the float32 values to one of the two next to them. Zeros stay: that they are exact has reasons.
+void moveByOneUnit(HostTensors &memory, program::SplitMix64 &random) {
+  for (auto &[symbol, tensor] : memory) {
+    if (tensor.dtype != "f32")
+      continue;
+    for (size_t at = 0; at < tensor.bytes.size(); at += sizeof(float)) {
+      float value;
+      std::memcpy(&value, &tensor.bytes[at], sizeof(value));
+      uint64_t draw = random.below(4);
+      if (value == 0 || !std::isfinite(value) || draw > 1)
+        continue;
+      value = std::nextafter(value, draw == 0 ? 0.0f : std::copysign(HUGE_VALF, value));
+      if (std::isfinite(value))
+        std::memcpy(&tensor.bytes[at], &value, sizeof(value));
+    }
+  }
 }
 
 } // namespace
@@ -91,6 +115,29 @@ HostTensors Lockstep::memoryOf(const HostLaunch &launch) const {
   return memory;
 }
 
+Result<HostTensors> Lockstep::interpret(HostInterpreter &interpreter, size_t launch, const HostTensors &memory) const {
+  std::string error;
+  std::optional<HostTensors> want = interpreter.runLaunch(entry.prepared->program->name, launch, memory, error);
+  if (!want)
+    return Status::corrupt("launch @" + launches[launch].symbol + " cannot be interpreted: " + trimmed(error));
+  return std::move(*want);
+}
+
+Result<double> Lockstep::sampleRounding(size_t launch, const HostTensors &memory, const std::string &symbol,
+                                        const HostTensor &want) const {
+  program::SplitMix64 random(launch);
+  double largest = 0;
+  for (size_t i = 0; i < kSamples; ++i) {
+    HostTensors moved = memory;
+    moveByOneUnit(moved, random);
+    Result<HostTensors> sample = interpret(*typed, launch, moved);
+    if (!sample)
+      return sample.status();
+    largest = std::max(largest, largestDifference(want, sample->at(symbol)));
+  }
+  return largest;
+}
+
 Result<std::optional<Divergence>> Lockstep::run(const std::string &what, Progress &progress) {
   const program::Program &program = *entry.prepared->program;
   worstPart = 0;
@@ -99,20 +146,24 @@ Result<std::optional<Divergence>> Lockstep::run(const std::string &what, Progres
     progress.show(what + ", launch " + std::to_string(i + 1) + " of " + std::to_string(launches.size()));
     HostTensors memory = memoryOf(launch);
     entry.step->runLaunch(i);
-    std::string error;
-    std::optional<HostTensors> want = exact->runLaunch(program.name, i, memory, error), peer;
-    if (want)
-      peer = typed->runLaunch(program.name, i, memory, error);
-    if (!peer)
-      return Status::corrupt("launch @" + launch.symbol + " cannot be interpreted: " + trimmed(error));
+    Result<HostTensors> want = interpret(*exact, i, memory), peer = interpret(*typed, i, memory);
+    if (!want || !peer)
+      return want ? peer.status() : want.status();
     bool low = false;
     for (const auto &[symbol, tensor] : memory)
       low |= tensor.dtype == "bf16" || tensor.dtype == "f16";
     for (const auto &[symbol, tensor] : *want) {
       size_t index = bufferIndex(program, symbol);
       const Buffer &buffer = program.buffers[index];
-      Comparison result =
-          compareWith(tensor, peer->at(symbol), buffer.dtype, {entry.buffers[index], buffer.bytes()}, low);
+      std::span<const std::byte> got(entry.buffers[index], buffer.bytes());
+      double rounding = largestDifference(tensor, peer->at(symbol));
+      Comparison result = compareWith(tensor, rounding, buffer.dtype, got, low);
+      if (result.diverging) {
+        Result<double> sampled = sampleRounding(i, memory, symbol, tensor);
+        if (!sampled)
+          return sampled.status();
+        result = compareWith(tensor, std::max(rounding, *sampled), buffer.dtype, got, low);
+      }
       if (result.diverging)
         return std::optional<Divergence>({i, launch, buffer, result});
       if (result.largest > worstPart * result.allowed) {

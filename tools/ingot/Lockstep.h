@@ -41,6 +41,11 @@ public:
 private:
   explicit Lockstep(runtime::Session::Entry &entry) : entry(entry) {}
   interpreter::HostTensors memoryOf(const interpreter::HostLaunch &launch) const;
+  Result<interpreter::HostTensors> interpret(interpreter::HostInterpreter &interpreter, size_t launch,
+                                             const interpreter::HostTensors &memory) const;
+  /// The largest error of float32 computations of `want` on memory that rounding could have left as well.
+  Result<double> sampleRounding(size_t launch, const interpreter::HostTensors &memory, const std::string &symbol,
+                                const interpreter::HostTensor &want) const;
 
   runtime::Session::Entry &entry;
   std::unique_ptr<interpreter::HostInterpreter> exact, typed;

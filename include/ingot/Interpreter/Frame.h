@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ingot/Interpreter/Array.h"
+#include "runtime/program/SplitMix64.h"
 
 #include "mlir/IR/Block.h"
 #include "mlir/IR/OpDefinition.h"
@@ -27,27 +28,16 @@ struct Scalar {
 /// The run-time value of an SSA value: a scalar, or a tensor or memref.
 using Datum = std::variant<Scalar, Array>;
 
-/// SplitMix64: the standard's distributions are not the same everywhere.
-class Random {
+class Random : public program::SplitMix64 {
 public:
-  explicit Random(uint64_t seed) : state(seed) {}
-  uint64_t next() {
-    uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  /// In [0, bound), bound >= 1.
-  uint64_t below(uint64_t bound) { return next() % bound; }
+  using SplitMix64::SplitMix64;
+
   /// In [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
   template <typename T> void shuffle(std::vector<T> &items) {
     for (size_t i = items.size(); i > 1; --i)
       std::swap(items[i - 1], items[below(i)]);
   }
-
-private:
-  uint64_t state;
 };
 
 /// Values by SSA value. Not recursive: a called function gets its own frame.
