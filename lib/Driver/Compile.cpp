@@ -64,7 +64,10 @@ private:
   static std::string resolve(const std::string &isa) { return isa == "host" ? cpu::hostCpuIsa() : isa; }
 
   unsigned workers() const {
-    return options.workers ? options.workers : std::max(1u, std::thread::hardware_concurrency());
+    if (options.workers)
+      return options.workers;
+    return options.targetDescription ? options.targetDescription->workers
+                                     : std::max(1u, std::thread::hardware_concurrency());
   }
 
   /// The module must be at the stage that --from says, with entries of static shape.
@@ -180,6 +183,8 @@ private:
     contents.fallbacks = fallbacks;
     contents.externalParams = options.externalParams;
     contents.targetDescription = options.targetDescription;
+    if (contents.targetDescription)
+      contents.targetDescription->workers = workers(); // that schedules were made for
     contents.runner = options.runner;
     if (failed(chooseTokenizer(options.tokenizer, model.metadata, vocabulary(), context, contents)))
       return failure();

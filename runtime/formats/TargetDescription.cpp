@@ -3,6 +3,7 @@
 #include "runtime/formats/File.h"
 #include "runtime/formats/JsonFields.h"
 #include "runtime/formats/TargetDescriptionJson.h"
+#include "runtime/program/Structure.h"
 
 namespace ingot::runtime {
 
@@ -33,6 +34,15 @@ constexpr struct {
 TargetDescription readFields(JsonFields &fields) {
   TargetDescription description;
   description.device = fields.text("device");
+  // As names in programs have to be: it is printed, and kept in manifests.
+  if (description.device.size() > program::kMaxNameLength)
+    fields.fail("'device' expects at most " + std::to_string(program::kMaxNameLength) + " bytes, but got " +
+                std::to_string(description.device.size()));
+  for (char c : description.device)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      fields.fail("'device' expects a printable name, but got one with a control character");
+      break;
+    }
   const uint64_t workers = fields.unsignedInteger("workers");
   if (workers < 1 || workers > kMaxDescribedWorkers)
     fields.fail("'workers' expects 1 to " + std::to_string(kMaxDescribedWorkers) + ", but got " +

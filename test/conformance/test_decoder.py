@@ -282,3 +282,14 @@ def test_max_seq_bounds_prompt_and_output(decoder):
     assert len(done.stdout.split()) == 33
     with Session(path) as session, pytest.raises(StatusError, match="position"):
         session.feed([[BOS]], [32])
+
+
+# ---- --prefill ----
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 6])
+def test_any_chunk_is_planned_for_any_workers(seeded, workers):
+    """Grids of tasks, and with them the groups that wait for each other, differ with both."""
+    for prefill in [64, 192, 200, 256, 510]:
+        flags = ["--prefill", prefill, "--workers", workers, "--target", "cpu:avx2", "--emit", "task", "-o", "-"]
+        assert f"task.schedule workers {workers} " in succeed(ingot("compile", seeded.onnx("named"), *flags))

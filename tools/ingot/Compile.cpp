@@ -72,11 +72,13 @@ void declare(CLI::App &app, Arguments &args) {
       ->check(tool::oneOf({"last", "all"}))
       ->type_name("last|all")
       ->capture_default_str();
-  app.add_option("--workers", o.workers, "worker queues of the default schedule (default: cores)")
+  app.add_option("--workers", o.workers,
+                 "worker queues of the default schedule (default: those of --target-description, or cores)")
       ->check(tool::whole(1, 1024))
       ->type_name("N");
   app.add_option("--target-description", args.description,
                  "schedule for this machine, as `ingot bench --calibrate` describes it")
+      ->check([](const std::string &path) { return path.empty() ? std::string("expects a file, but got ''") : ""; })
       ->type_name("FILE.json");
   app.add_option(
          "--params", args.params,

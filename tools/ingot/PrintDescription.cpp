@@ -1,4 +1,5 @@
 #include "Inspect.h"
+#include "Support.h"
 
 namespace ingot::tool {
 
@@ -62,8 +63,8 @@ std::string printModel(const OrderedJson &json) {
                         (tensor["role"] == "" ? "" : ", role " + text(tensor["role"])));
   }
   if (const OrderedJson &target = json["target_description"]; !target.is_null())
-    out += line("scheduled for", text(target["device"]) + ", " + text(target["workers"]) + " workers, " +
-                                     text(target["flops_per_second"]) + " flops/s, " +
+    out += line("scheduled for", text(target["device"]) + ", " + counted(target["workers"].get<uint64_t>(), "worker") +
+                                     ", " + text(target["flops_per_second"]) + " flops/s, " +
                                      text(target["bytes_per_second"]) + " bytes/s");
   for (const OrderedJson &fallback : json["fallbacks"])
     out +=
@@ -97,7 +98,7 @@ std::string printKernels(const OrderedJson &json) {
     out += "\nentry " + text(program["entry"]) + " (" + text(program["target"]) + "): " + text(program["launches"]) +
            " launches, " + text(program["tasks"]) + " tasks, " + text(program["bodies"]) + " bodies, " +
            text(program["events"]) + " events (" + text(program["counters"]) + " counters), scheduled for " +
-           text(program["workers"]) + " workers\n";
+           counted(program["workers"].get<uint64_t>(), "worker") + "\n";
     for (const OrderedJson &kernel : program["kernels"])
       out += line("  " + text(kernel["launch"]),
                   text(kernel["body"]) + " " + text(kernel["grid"]) + ", waits " + text(kernel["waits"]) +

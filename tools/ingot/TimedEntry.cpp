@@ -57,6 +57,7 @@ void TimingOptions::addTimingTo(CLI::App &app) {
   app.add_option(
          "--target-description", description,
          "Schedule for this machine, as `ingot bench --calibrate` describes it [what the artifact was compiled for]")
+      ->check([](const std::string &path) { return path.empty() ? std::string("expects a file, but got ''") : ""; })
       ->type_name("FILE.json");
 }
 

@@ -45,6 +45,13 @@ TEST(TargetDescriptionTest, NamesMistakes) {
   EXPECT_EQ(changed("\"workers\": 3", "\"workers\": 0"), place + "'workers' expects 1 to 1024, but got 0");
   EXPECT_EQ(changed("\"workers\": 3", "\"workers\": 1025"), place + "'workers' expects 1 to 1024, but got 1025");
   EXPECT_EQ(changed("\"workers\": 3", "\"workers\": -3"), place + "'workers' is negative");
+  const std::string unprintable = place + "'device' expects a printable name, but got one with a control character";
+  EXPECT_EQ(changed("a machine", "\\u001b[31m"), unprintable);
+  EXPECT_EQ(changed("a machine", "two\\nlines"), unprintable);
+  EXPECT_EQ(changed("a machine", "\\u007f"), unprintable);
+  EXPECT_EQ(changed("a machine", std::string(4097 - 4, 'x')),
+            place + "'device' expects at most 4096 bytes, but got 4097");
+  EXPECT_EQ(changed("a machine", std::string(4096 - 4, 'x')), "accepted");
   EXPECT_EQ(changed("\"device\"", "\"more\": 1, \"device\""), place + "has the unknown key 'more'");
   EXPECT_EQ(changed("150000000000.0", "0"), place + "'flops_per_second' expects 1e3 to 1e18, but got 0.0");
   EXPECT_EQ(changed("150000000000.0", "1e19"), place + "'flops_per_second' expects 1e3 to 1e18, but got 1e+19");
