@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -20,7 +19,7 @@ namespace {
 #define INGOT_EVERY_LEVEL
 #endif
 
-constexpr int kRounds = 15;                         // the best of them: others may be busy
+constexpr int kRounds = 40;                         // the best of them: others may be busy
 constexpr uint64_t kReadBytes = uint64_t(64) << 20; // per worker
 
 using Clock = std::chrono::steady_clock;
@@ -52,13 +51,20 @@ INGOT_EVERY_LEVEL uint64_t readAll(const uint64_t *data, size_t count) {
   return sums[0];
 }
 
-/// Runs a function on all workers at once and takes the slowest worker's time; of several rounds the best.
+/// Seconds of rounds of the same work.
+struct Rounds {
+  std::vector<double> seconds;
+
+  double best() const { return *std::min_element(seconds.begin(), seconds.end()); }
+};
+
+/// Runs a function on all workers at once and takes the slowest worker's time, several times.
 template <typename Function> class TimedJob : public WorkerJob {
 public:
-  TimedJob(Executor &executor, Function function) : function(function), times(executor.workers()) {
-    for (int round = 0; round < kRounds; ++round) {
+  TimedJob(Executor &executor, int count, Function function) : function(function), times(executor.workers()) {
+    for (int round = 0; round < count; ++round) {
       executor.run(*this);
-      best = std::min(best, *std::max_element(times.begin(), times.end()));
+      rounds.seconds.push_back(*std::max_element(times.begin(), times.end()));
     }
   }
   void work(uint32_t worker, WaitPolicy policy) override {
@@ -66,22 +72,22 @@ public:
     function(worker, policy);
     times[worker] = since(begin);
   }
-  double best = std::numeric_limits<double>::infinity();
+  Rounds rounds;
 
 private:
   Function function;
   std::vector<double> times;
 };
 
-double measureFlops(Executor &executor) {
+Rounds measureFlops(Executor &executor) {
   std::vector<float> results(executor.workers() * 32); // of workers, a cache line and more apart
   // The factor comes from memory, so that nothing is computed by the compiler.
   volatile float factor = 0.999f;
-  TimedJob job(executor, [&](uint32_t worker, WaitPolicy) { results[worker * 32] = multiplyAndAdd(factor); });
-  return static_cast<double>(2 * kChains * kRepetitions) / job.best;
+  TimedJob job(executor, kRounds, [&](uint32_t worker, WaitPolicy) { results[worker * 32] = multiplyAndAdd(factor); });
+  return job.rounds;
 }
 
-Result<double> measureBytes(Executor &executor) {
+Result<Rounds> measureBytes(Executor &executor) {
   uint64_t total = kReadBytes * executor.workers();
   std::unique_ptr<uint64_t[]> data;
   if (total <= availableMemory())
@@ -91,42 +97,55 @@ Result<double> measureBytes(Executor &executor) {
   constexpr size_t kCount = kReadBytes / sizeof(uint64_t);
   std::vector<uint64_t> results(executor.workers() * 16);
   // Whoever reads a page wrote it.
-  TimedJob fill(executor,
+  TimedJob fill(executor, 1,
                 [&](uint32_t worker, WaitPolicy) { std::memset(data.get() + worker * kCount, 1, kReadBytes); });
-  TimedJob job(executor, [&](uint32_t worker, WaitPolicy) {
+  TimedJob job(executor, kRounds, [&](uint32_t worker, WaitPolicy) {
     results[worker * 16] = readAll(data.get() + worker * kCount, kCount);
   });
-  return static_cast<double>(kReadBytes) / job.best;
+  return job.rounds;
 }
 
-double measureSync(Executor &executor) {
-  constexpr uint32_t kTurns = 200;
+/// Rounds of kSignals signals that two workers send to and fro. They are timed inside one job, so that no round waits
+/// for a worker to begin, and short, so that some are not interrupted on a busy machine.
+constexpr uint32_t kSignals = 8, kMaxSyncRounds = 10000;
+constexpr double kMaxSyncSeconds = 1; // on an idle machine it takes a few milliseconds
+Rounds measureSync(Executor &executor) {
   Counter there, back;
-  uint32_t played = 0; // by rounds before
-  TimedJob job(executor, [&](uint32_t worker, WaitPolicy policy) {
-    const uint32_t first = played; // read before the last turn, after which worker 0 counts on
-    for (uint32_t i = first + 1; i <= first + kTurns && worker < 2; ++i) {
-      if (worker == 0) {
-        there.signal(1, i);
-        back.await(i, policy, nullptr);
-      } else {
-        there.await(i, policy, nullptr);
-        back.signal(1, i);
+  std::atomic<bool> ended{false};
+  Rounds rounds;
+  TimedJob job(executor, 1, [&](uint32_t worker, WaitPolicy policy) {
+    if (worker == 1)
+      for (uint32_t turn = 1;; ++turn) {
+        there.await(turn, policy, nullptr);
+        if (ended)
+          return;
+        back.signal(1, turn);
       }
+    if (worker != 0)
+      return;
+    const Clock::time_point begin = Clock::now();
+    uint32_t turn = 0;
+    while (rounds.seconds.size() < kMaxSyncRounds && (rounds.seconds.empty() || since(begin) < kMaxSyncSeconds)) {
+      const Clock::time_point round = Clock::now();
+      for (uint32_t i = 0; i < kSignals / 2; ++i) {
+        there.signal(1, ++turn);
+        back.await(turn, policy, nullptr);
+      }
+      rounds.seconds.push_back(since(round));
     }
-    if (worker == 0)
-      played += kTurns;
+    ended = true;
+    there.signal(1, ++turn);
   });
-  return job.best / (2 * kTurns);
+  return rounds;
 }
 
 void doNothing(const int64_t *, void *const *, const int64_t *, void *) {}
 
 constexpr int64_t kTasks = 100'000;
 
-/// Seconds that worker 0 takes for each of kTasks tasks without a body. With `counters` the first half of them signals
+/// Rounds in which worker 0 runs kTasks tasks without a body. With `counters` the first half of them signals
 /// and the second half waits, each for a counter that ten tasks share.
-double measureTask(Executor &executor, bool counters) {
+Rounds measureTask(Executor &executor, bool counters) {
   program::Program empty;
   empty.bodies.push_back({"nothing", 0});
   program::Launch launch;
@@ -143,31 +162,43 @@ double measureTask(Executor &executor, bool counters) {
   empty.schedule.queues[0] = {{0, 0, kTasks / 2}, {1, 0, kTasks / 2}};
   Step step(std::make_shared<const program::Program>(std::move(empty)), {doNothing}, {});
   std::atomic<bool> cancel{false};
-  double best = std::numeric_limits<double>::infinity();
+  Rounds rounds;
   for (int round = 0; round < kRounds; ++round) {
     Clock::time_point begin = Clock::now();
-    if (!step.run(executor, cancel).ok())
-      break; // nobody cancels
-    best = std::min(best, since(begin));
+    (void)step.run(executor, cancel); // nobody cancels
+    rounds.seconds.push_back(since(begin));
   }
-  return best / static_cast<double>(kTasks);
+  return rounds;
 }
 
 } // namespace
 
-Result<program::CostModel> calibrate(Executor &executor) {
-  program::CostModel costs;
-  Result<double> bytes = measureBytes(executor);
+bool differImplausibly(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2] > 10 * seconds.front();
+}
+
+Result<Calibration> calibrate(Executor &executor) {
+  Calibration result;
+  auto best = [&](const char *name, const Rounds &rounds) {
+    if (differImplausibly(rounds.seconds))
+      result.unsteady.push_back(name);
+    return rounds.best();
+  };
+  Result<Rounds> bytes = measureBytes(executor);
   if (!bytes)
     return bytes.status();
-  costs.bytesPerSecond = *bytes;
-  costs.flopsPerSecond = measureFlops(executor);
-  costs.taskSeconds = measureTask(executor, false);
+  program::CostModel &costs = result.costs;
+  costs.bytesPerSecond = static_cast<double>(kReadBytes) / best("bytes_per_second", *bytes);
+  costs.flopsPerSecond =
+      static_cast<double>(2 * kChains * kRepetitions) / best("flops_per_second", measureFlops(executor));
+  costs.taskSeconds = best("task_seconds", measureTask(executor, false)) / static_cast<double>(kTasks);
+  const double withCounters = best("counter_seconds", measureTask(executor, true)) / static_cast<double>(kTasks);
   // Not 0, however little it is.
-  costs.counterSeconds = std::max(measureTask(executor, true) - costs.taskSeconds, 1e-10);
+  costs.counterSeconds = std::max(withCounters - costs.taskSeconds, 1e-10);
   if (executor.workers() > 1)
-    costs.syncSeconds = measureSync(executor);
-  return costs;
+    costs.syncSeconds = best("sync_seconds", measureSync(executor)) / kSignals;
+  return result;
 }
 
 } // namespace ingot::runtime

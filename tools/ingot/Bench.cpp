@@ -135,10 +135,16 @@ Status calibrateMachine(const Options &options) {
       options.target, options.workers, options.affinity.empty() ? nullptr : options.affinity.c_str());
   if (!target)
     return target.status();
-  Result<program::CostModel> costs = runtime::calibrate(*(*target)->executor);
-  if (!costs)
-    return costs.status();
-  std::string text = runtime::printTargetDescription({deviceName(), (*target)->executor->workers(), *costs});
+  Result<runtime::Calibration> measured = runtime::calibrate(*(*target)->executor);
+  if (!measured)
+    return measured.status();
+  for (const std::string &field : measured->unsteady)
+    std::fprintf(
+        stderr,
+        "ingot bench: warning: %s: the median of the rounds is more than ten times the best one: is the machine "
+        "busy?\n",
+        field.c_str());
+  std::string text = runtime::printTargetDescription({deviceName(), (*target)->executor->workers(), measured->costs});
   if (!options.output.empty())
     return writeFile(options.output, text);
   print(text);
