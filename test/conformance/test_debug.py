@@ -90,6 +90,14 @@ def test_an_error_of_a_ten_thousandth_is_found(layers, tmp_path):
     assert done.returncode == 1 and "main: launch 1 of 2, " in done.stdout and "diverges" in done.stdout
 
 
+def test_every_entry_gets_its_steps(seeded):
+    artifact = seeded.artifact("named", "--target", "cpu:generic", "--max-seq", 16)
+    out = succeed(ingot("debug", artifact, "--compare", "--steps", 15))
+    assert [line.split(":")[0] for line in out.splitlines()][-2:] == ["decode, step 14", "decode, step 15"]
+    message = complain(ingot("debug", artifact, "--compare", "--steps", 16))
+    assert "expects fewer --steps than 16: entry 'decode' has room for 15 steps in 16 positions" in message
+
+
 def test_rounding_that_attention_amplifies_is_no_divergence(seeded):
     """Large scores: one float32 run by another order does not show all that rounding may do."""
     artifact = seeded.artifact("named", "--target", "cpu:generic", "--max-seq", 16)
@@ -126,12 +134,15 @@ def test_a_reference_file_is_compared(layers, tmp_path):
     y[2, 3] += 0.5
     np.savez(tmp_path / "bad.npz", y=y)
     np.savez(tmp_path / "odd.npz", z=y)
+    np.savez(tmp_path / "none.npz")
     command = ["debug", layers / "m.ingot", "--inputs", tmp_path / "in.npz", "--compare"]
     assert "outputs agree with" in succeed(ingot(*command, tmp_path / "good.npz"))
     done = ingot(*command, tmp_path / "bad.npz")
     assert done.returncode == 1 and "output 'y' diverges from" in done.stdout and "[2, 3]: got" in done.stdout
     done = ingot(*command, tmp_path / "odd.npz")
     assert done.returncode == 1 and "has no output 'z'" in done.stderr
+    done = ingot(*command, tmp_path / "none.npz")
+    assert done.returncode == 1 and "has no arrays" in done.stderr
 
 
 def test_usage(layers, tmp_path):

@@ -20,7 +20,8 @@ struct DebugStep {
 
 /// Steps on random inputs: of the entry of that name, or of all; one each, and `count` of entries that take one token.
 /// Positions go on from step to step, prefill first. Floats lie in [-1, 1), integers where their range allows, the next
-/// token is the likeliest. Fails if there is no such entry.
+/// token is the likeliest. Fails if there is no such entry, or
+/// no room for all steps.
 Result<std::vector<DebugStep>> planSteps(const runtime::Session &session, const std::string &entry, uint64_t count,
                                          uint64_t seed);
 

@@ -123,7 +123,7 @@ Result<bool> Debugger::runLaunches(const std::string &what, Session::Entry &entr
   if (!found)
     return found.status();
   if (*found) {
-    print(what + ": " + describe(**found, lockstep->numLaunches()));
+    print(what + ": " + printable(describe(**found, lockstep->numLaunches())));
     return false;
   }
   print(what + ": " + std::to_string(lockstep->numLaunches()) +
@@ -131,6 +131,16 @@ Result<bool> Debugger::runLaunches(const std::string &what, Session::Entry &entr
         " the interpreter; the largest error is " + std::to_string(std::lround(100 * lockstep->worst())) +
         "% of what is allowed" + (lockstep->worst() > 0 ? ", in @" + lockstep->worstLaunch() : "") + "\n");
   return true;
+}
+
+/// The name of a state that the two runs left with different bits.
+static std::optional<std::string> stateThatDiffers(const Session::Entry &entry, const Session::Entry &whole) {
+  const std::vector<program::Buffer> &buffers = entry.prepared->program->buffers;
+  for (size_t i = 0; i < buffers.size(); ++i)
+    if (buffers[i].kind == program::BufferKind::State &&
+        std::memcmp(entry.buffers[i], whole.buffers[i], buffers[i].bytes()) != 0)
+      return buffers[i].name;
+  return std::nullopt;
 }
 
 /// The same bits, whoever runs the tasks in which legal order.
@@ -150,7 +160,11 @@ bool Debugger::equalsWholeStep(const std::string &what, const Session::Entry &en
           ", together " + number(elementAt(tensor.dtype, whole.outputs[i], at)) + "\n");
     return false;
   }
-  return true;
+  std::optional<std::string> state = stateThatDiffers(entry, whole);
+  if (state)
+    print(what + ": state '" + *state + "' differs between the launches one by one and " +
+          counted(usual->workers(), "worker") + ": it is a bug of the schedule\n");
+  return !state;
 }
 
 Result<bool> Debugger::agreesWithModel(const std::string &what, const Session::Entry &entry, DebugModel &model) {
@@ -197,6 +211,8 @@ Result<bool> Debugger::agreesWithReference(const Session::Entry &entry) const {
   auto arrays = readNpz(options.reference);
   if (!arrays)
     return arrays.status();
+  if (arrays->empty())
+    return Status::invalidArgument("'" + options.reference + "' has no arrays to compare with");
   for (const auto &[name, array] : *arrays) {
     const auto &outputs = entry.manifest().outputs;
     auto it = std::find_if(outputs.begin(), outputs.end(), [&](auto &output) { return output.name == name; });

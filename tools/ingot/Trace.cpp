@@ -45,6 +45,13 @@ Result<std::vector<RecordedStep>> record(Session &session, Session::Entry &entry
   return steps;
 }
 
+/// Also where no file is yet.
+bool isSameFile(const std::string &a, const std::string &b) {
+  std::error_code error;
+  return a == b || fs::equivalent(a, b, error) ||
+         fs::weakly_canonical(fs::absolute(a)) == fs::weakly_canonical(fs::absolute(b));
+}
+
 Status trace(const Options &options) {
   Result<std::unique_ptr<Session>> session = startSession(options);
   if (!session)
@@ -87,7 +94,7 @@ int traceMain(int argc, char **argv) {
   app.add_option("--steps", options.steps, "Record N steps [4]")->check(whole(1, 1000))->type_name("N");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
-  if (std::error_code error; options.svg == options.output || fs::equivalent(options.svg, options.output, error))
+  if (!options.svg.empty() && isSameFile(options.svg, options.output))
     return badUsage(app.get_name(), "expects different files for -o and --svg, but got '" + options.svg + "' twice");
   Status status = trace(options);
   return status.ok() ? 0 : fail(status);
