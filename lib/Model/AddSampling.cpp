@@ -140,7 +140,6 @@ struct AddSamplingPass : ingot::impl::AddSamplingBase<AddSamplingPass> {
       if (!state)
         return signalPassFailure();
       EntryRewriter(*decoder, state).run();
-      ++numEntries;
     }
   }
 

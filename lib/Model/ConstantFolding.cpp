@@ -51,8 +51,8 @@ DenseElementsAttr toAttribute(RankedTensorType type, const Array &array) {
 }
 
 struct ComputeConstant : RewritePattern {
-  ComputeConstant(MLIRContext *context, int64_t maxBytes, std::function<void()> folded)
-      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context), maxBytes(maxBytes), folded(std::move(folded)) {}
+  ComputeConstant(MLIRContext *context, int64_t maxBytes)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context), maxBytes(maxBytes) {}
 
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
     if (!isComputable(op))
@@ -72,12 +72,10 @@ struct ComputeConstant : RewritePattern {
     if (!compute(op, frame))
       return failure();
     rewriter.replaceOpWithNewOp<arith::ConstantOp>(op, toAttribute(type, frame.array(op->getResult(0))));
-    folded();
     return success();
   }
 
   int64_t maxBytes;
-  std::function<void()> folded;
 };
 
 /// Computes `value` into `frame`, operands first.
@@ -99,8 +97,8 @@ bool evaluateInto(Value value, Frame &frame) {
 
 } // namespace
 
-void model::populateConstantFolding(RewritePatternSet &patterns, int64_t maxBytes, std::function<void()> folded) {
-  patterns.add<ComputeConstant>(patterns.getContext(), maxBytes, std::move(folded));
+void model::populateConstantFolding(RewritePatternSet &patterns, int64_t maxBytes) {
+  patterns.add<ComputeConstant>(patterns.getContext(), maxBytes);
 }
 
 std::optional<Array> model::evaluate(Value value, const KnownValues &known) {

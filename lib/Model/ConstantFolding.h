@@ -7,16 +7,13 @@
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/DenseMap.h"
 
-#include <functional>
-
 namespace ingot::model {
 
 /// What passes that fold need: the interpreter's models of operations.
 void registerFoldingDependencies(mlir::DialectRegistry &registry);
 
-/// Adds a pattern that computes operations on constants whose result has at most `maxBytes` bytes; `folded` is called
-/// for each.
-void populateConstantFolding(mlir::RewritePatternSet &patterns, int64_t maxBytes, std::function<void()> folded);
+/// Adds a pattern that computes operations on constants whose result has at most `maxBytes` bytes.
+void populateConstantFolding(mlir::RewritePatternSet &patterns, int64_t maxBytes);
 
 /// Values that are taken as known.
 using KnownValues = llvm::DenseMap<mlir::Value, interpreter::Array>;

@@ -195,7 +195,6 @@ struct FuseAttentionPass : ingot::impl::FuseAttentionBase<FuseAttentionPass> {
           if (Value value = fuse(dot)) {
             dot.getResult().replaceAllUsesWith(value);
             dot.erase();
-            ++numFused;
           }
       }
   }

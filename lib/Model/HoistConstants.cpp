@@ -58,7 +58,6 @@ struct HoistConstantsPass : ingot::impl::HoistConstantsBase<HoistConstantsPass> 
     OpBuilder b(*getOperation().getOps<func::FuncOp>().begin());
     param = ParamOp::create(b, func.getLoc(), name, elements, cast<RankedTensorType>(elements.getType()));
     symbols.insert(param);
-    ++numHoisted;
     return param;
   }
 

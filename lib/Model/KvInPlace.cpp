@@ -170,7 +170,6 @@ struct KvInPlacePass : ingot::impl::KvInPlaceBase<KvInPlacePass> {
       StateOp state = findState(*decoder);
       if (!state)
         return signalPassFailure();
-      numLayers += decoder->layers.size();
       EntryRewriter(*decoder, state).run();
     }
   }

@@ -133,7 +133,7 @@ public:
   }
 
   /// The number of operations that compute one row instead of all.
-  unsigned run() {
+  void run() {
     collect();
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
       if (narrow.contains(&op))
@@ -141,7 +141,6 @@ public:
     output.set(rowOf(output.get(), block.getTerminator()));
     for (Operation *op : llvm::reverse(narrow))
       op->erase();
-    return narrow.size();
   }
 
 private:
@@ -244,11 +243,10 @@ struct LastRowLogitsPass : ingot::impl::LastRowLogitsBase<LastRowLogitsPass> {
     if (space.rows < 2 || !perSequence || !type || type.getRank() != 3 || type.getDimSize(0) != space.batch ||
         type.getDimSize(1) != space.rows)
       return;
-    numNarrowed += RowSelection(func, space, count, *logits).run();
+    RowSelection(func, space, count, *logits).run();
     SmallVector<Type> results(func.getResultTypes());
     results[*logits] = RowSpace::oneRow(type);
     func.setType(FunctionType::get(&getContext(), func.getArgumentTypes(), results));
-    ++numEntries;
   }
 };
 

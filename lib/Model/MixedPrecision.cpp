@@ -87,7 +87,7 @@ public:
         builder(func.getContext()) {}
 
   /// Number of conversions that are left to run time.
-  unsigned run() {
+  void run() {
     SmallVector<Operation *> operations;
     for (BlockArgument argument : func.getArguments())
       note(argument);
@@ -102,7 +102,6 @@ public:
     convertReturn();
     func.setType(FunctionType::get(func.getContext(), func.getBody().getArgumentTypes(),
                                    func.getBody().front().getTerminator()->getOperandTypes()));
-    return numCasts;
   }
 
 private:
@@ -184,7 +183,6 @@ private:
         cast = arith::TruncFOp::create(builder, loc, target, operand.get());
       else
         cast = arith::ExtFOp::create(builder, loc, target, operand.get());
-      ++numCasts;
     }
     operand.set(cast);
   }
@@ -194,7 +192,6 @@ private:
     auto cast = arith::TruncFOp::create(builder, value.getLoc(), withElement(value.getType(), compute), value);
     value.replaceAllUsesExcept(cast, cast);
     converted.insert(cast);
-    ++numCasts;
   }
 
   func::FuncOp func;
@@ -204,7 +201,6 @@ private:
   OpBuilder builder;
   llvm::DenseSet<Value> converted; // values that were float32, in whichever type they are now
   llvm::DenseMap<Value, Value> casts;
-  unsigned numCasts = 0;
 };
 
 struct MixedPrecision : ingot::impl::MixedPrecisionBase<MixedPrecision> {
@@ -234,7 +230,7 @@ struct MixedPrecision : ingot::impl::MixedPrecisionBase<MixedPrecision> {
       if (demand.contains(state.getSymNameAttr()) && state.getTensorType().getElementType().isF32())
         state.setType(withElement(state.getType(), type));
     for (func::FuncOp func : entries)
-      numCasts += Converter(func, demand, type).run();
+      Converter(func, demand, type).run();
   }
 
   LogicalResult convertParam(ParamOp param, const Demand &demand, FloatType type) {
@@ -247,7 +243,6 @@ struct MixedPrecision : ingot::impl::MixedPrecisionBase<MixedPrecision> {
       param.setValueAttr(narrow);
     }
     param.setType(withElement(param.getType(), type));
-    ++numParams;
     return success();
   }
 

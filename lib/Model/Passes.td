@@ -19,7 +19,6 @@ def Simplify : Pass<"ingot-simplify", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"maxBytes", "max-bytes", "int64_t", "65536", "largest constant that is computed">];
-  let statistics = [Statistic<"numFolded", "num-folded", "operations on constants that were computed">];
 }
 
 def Raise : InterfacePass<"ingot-raise", "::mlir::FunctionOpInterface"> {
@@ -43,11 +42,6 @@ def Raise : InterfacePass<"ingot-raise", "::mlir::FunctionOpInterface"> {
     ```
   }];
   let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [
-    Statistic<"numNorms", "num-norms", "RMSNorm and LayerNorm found">,
-    Statistic<"numActivations", "num-activations", "SiLU and GELU found">,
-    Statistic<"numSoftmax", "num-softmax", "softmax found">,
-    Statistic<"numRopes", "num-ropes", "rotary embeddings found">];
 }
 
 def FuseAttention : InterfacePass<"ingot-fuse-attention", "::mlir::FunctionOpInterface"> {
@@ -78,7 +72,6 @@ def FuseAttention : InterfacePass<"ingot-fuse-attention", "::mlir::FunctionOpInt
   }];
   let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
   let options = [Option<"finiteMasks", "finite-masks", "bool", "true", "numbers <= -10000 hide as -inf does">];
-  let statistics = [Statistic<"numFused", "num-fused", "attentions formed">];
 }
 
 def KvInPlace : Pass<"ingot-kv-in-place", "::mlir::ModuleOp"> {
@@ -111,7 +104,6 @@ def KvInPlace : Pass<"ingot-kv-in-place", "::mlir::ModuleOp"> {
   let dependentDialects = ["::ingot::IngotDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
   let options = [Option<"stateName", "state", "std::string", "\"kv\"", "symbol of the state">,
     Option<"finiteMasks", "finite-masks", "bool", "true", "numbers <= -10000 hide as -inf does">];
-  let statistics = [Statistic<"numLayers", "num-layers", "layers whose cache became state">];
 }
 
 def MixedPrecision : Pass<"ingot-mixed-precision", "::mlir::ModuleOp"> {
@@ -154,9 +146,6 @@ def MixedPrecision : Pass<"ingot-mixed-precision", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let options = [Option<"compute", "compute", "std::string", "\"bf16\"", "compute type: bf16">];
-  let statistics = [
-    Statistic<"numParams", "num-params", "parameters that are stored in the compute type">,
-    Statistic<"numCasts", "num-casts", "conversions at run time">];
 }
 
 def LastRowLogits : Pass<"ingot-last-row-logits", "::mlir::ModuleOp"> {
@@ -185,9 +174,6 @@ def LastRowLogits : Pass<"ingot-last-row-logits", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::ingot::IngotDialect"];
-  let statistics = [
-    Statistic<"numEntries", "num-entries", "entries that give one row of logits">,
-    Statistic<"numNarrowed", "num-narrowed", "operations that compute one row instead of all">];
 }
 
 def AddSampling : Pass<"ingot-add-sampling", "::mlir::ModuleOp"> {
@@ -215,7 +201,6 @@ def AddSampling : Pass<"ingot-add-sampling", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::ingot::IngotDialect"];
   let options = [Option<"stateName", "state", "std::string", "\"token_counts\"", "symbol of the state">];
-  let statistics = [Statistic<"numEntries", "num-entries", "entries that sample">];
 }
 
 def HoistConstants : Pass<"ingot-hoist-constants", "::mlir::ModuleOp"> {
@@ -232,5 +217,4 @@ def HoistConstants : Pass<"ingot-hoist-constants", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = ["::ingot::IngotDialect"];
-  let statistics = [Statistic<"numHoisted", "num-hoisted", "parameters made">];
 }

@@ -39,19 +39,13 @@ struct RaisePass : ingot::impl::RaiseBase<RaisePass> {
 
   Value raise(Operation *op) {
     OpBuilder builder(op);
-    auto attempt = [&](auto matcher, Pass::Statistic &count) {
-      Value value = matcher(builder, op);
-      if (value)
-        ++count;
+    if (Value value = model::raiseNorm(builder, op))
       return value;
-    };
-    if (Value value = attempt(model::raiseNorm, numNorms))
+    if (Value value = model::raiseActivation(builder, op))
       return value;
-    if (Value value = attempt(model::raiseActivation, numActivations))
+    if (Value value = model::raiseSoftmax(builder, op))
       return value;
-    if (Value value = attempt(model::raiseSoftmax, numSoftmax))
-      return value;
-    return attempt(model::raiseRope, numRopes);
+    return model::raiseRope(builder, op);
   }
 };
 

@@ -106,7 +106,6 @@ struct AssignLayouts : ingot::impl::AssignLayoutsBase<AssignLayouts> {
       auto func = cast<func::FuncOp>(argument.getOwner()->getParentOp());
       func.setType(FunctionType::get(&getContext(), func.getBody().getArgumentTypes(), func.getResultTypes()));
     }
-    ++numPanels;
   }
 };
 

@@ -156,9 +156,6 @@ public:
     return program;
   }
 
-  unsigned getNumBodies() const { return bodies.size(); }
-  unsigned getNumLaunches() const { return numLaunches; }
-
 private:
   /// Nothing but allocations and kernels may be left at function level, and nothing may be copied.
   LogicalResult checkBufferized() {
@@ -338,8 +335,6 @@ struct ExtractTasks : ingot::impl::ExtractTasksBase<ExtractTasks> {
       ProgramMaker maker(func, isa);
       if (failed(maker.make()))
         return signalPassFailure();
-      numBodies += maker.getNumBodies();
-      numLaunches += maker.getNumLaunches();
       func.erase();
     }
   }

@@ -177,24 +177,20 @@ public:
     }
   }
 
-  unsigned run() {
+  void run() {
     Block &block = func.getBody().front();
     SmallVector<Operation *> old;
     for (Operation &op : block.without_terminator())
       old.push_back(&op);
     addStoredArguments();
-    unsigned count = 0;
     for (Operation *op : old)
-      if (plan.isRoot(op)) {
+      if (plan.isRoot(op))
         formKernel(op);
-        ++count;
-      }
     for (OpOperand &operand : block.getTerminator()->getOpOperands())
       operand.set(outer.lookupOrDefault(operand.get()));
     for (Operation *op : llvm::reverse(old))
       op->erase();
     dropLogicalArguments();
-    return count;
   }
 
 private:
@@ -301,7 +297,7 @@ struct FormKernels : ingot::impl::FormKernelsBase<FormKernels> {
       if (func.isDeclaration() || failed(check(func)))
         return func.isDeclaration() ? void() : signalPassFailure();
       copySharedOutputs(func);
-      numKernels += KernelFormer(func).run();
+      KernelFormer(func).run();
     }
   }
 

@@ -16,7 +16,6 @@ def AssignLayouts : Pass<"ingot-assign-layouts", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::ingot::IngotDialect"];
   let options = [Option<"maxWidth", "max-width", "int64_t", "64", "widest panel, in elements">];
-  let statistics = [Statistic<"numPanels", "num-panels", "parameters stored in panels">];
 }
 
 def FormKernels : Pass<"ingot-form-kernels", "::mlir::ModuleOp"> {
@@ -37,7 +36,6 @@ def FormKernels : Pass<"ingot-form-kernels", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::ingot::tile::TileDialect", "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
       "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
-  let statistics = [Statistic<"numKernels", "num-kernels", "grids formed">];
 }
 
 def BufferizeKernels : Pass<"ingot-bufferize-kernels", "::mlir::ModuleOp"> {
@@ -59,8 +57,6 @@ def ExtractTasks : Pass<"ingot-extract-tasks", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::ingot::task::TaskDialect", "::mlir::memref::MemRefDialect", "::mlir::affine::AffineDialect"];
   let options = [Option<"isa", "isa", "std::string", "\"generic\"", "ISA level of the `#task.cpu` target">];
-  let statistics = [Statistic<"numBodies", "num-bodies", "bodies after deduplication">,
-                    Statistic<"numLaunches", "num-launches", "launches">];
 }
 
 def PlaceBuffers : Pass<"ingot-place-buffers", "::ingot::task::ProgramOp"> {
@@ -69,7 +65,6 @@ def PlaceBuffers : Pass<"ingot-place-buffers", "::ingot::task::ProgramOp"> {
     Buffers whose lifetimes in program order do not overlap may share bytes; offsets are multiples of 64. Largest first,
     lowest fitting offset.
   }];
-  let statistics = [Statistic<"arenaBytes", "arena-bytes", "size of the arena">];
 }
 
 // What ScheduleTasks and SyncTasks know about the target: `CostModel` in runtime/program/Costs.h.
@@ -90,7 +85,7 @@ def SyncTasks : Pass<"ingot-sync-tasks", "::ingot::task::ProgramOp"> {
     counter; or, where its tasks need only some of them, each for the counters of a part. Parts let tasks begin earlier
     and spare waits for other workers, but every task pays for its counters. Which of the two is decided by scheduling
     the program both ways with the cost model (runtime/program/Events.h); equal layers decide equally. Replaces events
-    that there are, and the schedule. Statistics hold the predicted step in nanoseconds.
+    that there are, and the schedule.
 
     ```mlir
     task.launch @square body @f grid [4] args(@x, @t) reads [@x[i, 0] [1, 8]] writes [@t[i, 0] [1, 8]]
@@ -108,12 +103,6 @@ def SyncTasks : Pass<"ingot-sync-tasks", "::ingot::task::ProgramOp"> {
   let options = targetOptions # [
     Option<"events", "events", "std::string", "\"chosen\"",
            "`whole`: one counter per launch; `parts`: as many as there can be; `chosen`: by the cost model">
-  ];
-  let statistics = [
-    Statistic<"numEvents", "num-events", "events">, Statistic<"numWaits", "num-waits", "waits of launches for launches">,
-    Statistic<"numPartWaits", "num-part-waits", "of which for parts">,
-    Statistic<"plannedWhole", "planned-whole", "predicted step with one counter per launch, ns">,
-    Statistic<"plannedChosen", "planned-chosen", "predicted step, ns">
   ];
 }
 

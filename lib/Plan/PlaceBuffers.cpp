@@ -29,13 +29,10 @@ struct PlaceBuffers : ingot::impl::PlaceBuffersBase<PlaceBuffers> {
     SmallVector<Interval> intervals = lifetimes();
     // Largest first; ties by program order, so that the result is deterministic.
     llvm::stable_sort(intervals, [](const Interval &a, const Interval &b) { return a.bytes > b.bytes; });
-    int64_t arena = 0;
     for (Interval &interval : intervals) {
       interval.offset = lowestFit(interval, intervals);
-      arena = std::max(arena, interval.offset + interval.bytes);
       interval.buffer.setOffset(interval.offset);
     }
-    arenaBytes = arena;
   }
 
 private:

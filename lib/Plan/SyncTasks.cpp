@@ -45,14 +45,9 @@ struct SyncTasks : ingot::impl::SyncTasksBase<SyncTasks> {
       op.emitOpError() << structure.message();
       return signalPassFailure();
     }
-    program::EventChoice choice = program::chooseEvents(
-        *exported, workers, {flopsPerSecond, bytesPerSecond, syncSeconds, taskSeconds, counterSeconds}, *granularity);
+    program::chooseEvents(*exported, workers,
+                          {flopsPerSecond, bytesPerSecond, syncSeconds, taskSeconds, counterSeconds}, *granularity);
     write(op, *exported);
-    numEvents = exported->events.size();
-    numWaits = choice.waits;
-    numPartWaits = choice.waitsForParts;
-    plannedWhole = choice.whole / 1000;
-    plannedChosen = choice.chosen / 1000;
   }
 
 private:

@@ -183,7 +183,7 @@ static void computeInSinglePrecision(Operation *op) {
 }
 
 /// Conversions to integers, once: what they expand to contains one.
-static int64_t saturateConversions(Operation *root) {
+static void saturateConversions(Operation *root) {
   SmallVector<Operation *> conversions;
   root->walk([&](Operation *op) {
     if (isa<arith::FPToSIOp, arith::FPToUIOp>(op))
@@ -195,7 +195,6 @@ static int64_t saturateConversions(Operation *root) {
         emitSaturatingConversion(builder, op->getOperand(0), elementOf(op), isa<arith::FPToSIOp>(op)));
     op->erase();
   }
-  return static_cast<int64_t>(conversions.size());
 }
 
 void ExpandMath::runOnOperation() {
@@ -206,7 +205,7 @@ void ExpandMath::runOnOperation() {
   });
   for (Operation *op : narrow)
     computeInSinglePrecision(op);
-  numExpanded += saturateConversions(getOperation());
+  saturateConversions(getOperation());
   // Expansions contain roundings and conversions, which may need expansion themselves.
   while (true) {
     FailureOr<bool> changed = expandOnce();
@@ -232,7 +231,6 @@ FailureOr<bool> ExpandMath::expandOnce() {
       return failure();
     if (*value == op->getResult(0))
       continue;
-    ++numExpanded;
     changed = true;
     op->getResult(0).replaceAllUsesWith(*value);
     op->erase();

@@ -75,12 +75,8 @@ namespace {
 struct LowerAttention : public cpu::impl::LowerAttentionBase<LowerAttention> {
   using LowerAttentionBase::LowerAttentionBase;
   void runOnOperation() override {
-    auto lower = [&](Emitter &emitter, auto op) {
-      ++numLowered;
-      return lowerAttention(emitter, op, {lanes, registers});
-    };
+    auto lower = [&](Emitter &emitter, auto op) { return lowerAttention(emitter, op, {lanes, registers}); };
     auto combine = [&](Emitter &emitter, tile::CombineAttentionOp op) {
-      ++numLowered;
       return lowerCombineAttention(emitter, op, entryOf(op), lanes);
     };
     if (failed(lowerEach<tile::AttentionOp>(getOperation(), lower)) ||

@@ -85,7 +85,6 @@ struct LowerContract : public cpu::impl::LowerContractBase<LowerContract> {
   void runOnOperation() override {
     LogicalResult result =
         lowerEach<tile::ContractOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::ContractOp op) {
-          ++numLowered;
           return lowerContract(builder, op, {lanes, registers}, kernels);
         });
     if (failed(result))

@@ -72,7 +72,6 @@ struct LowerMap : public cpu::impl::LowerMapBase<LowerMap> {
   using LowerMapBase::LowerMapBase;
   void runOnOperation() override {
     LogicalResult result = lowerEach<tile::MapOp>(getOperation(), [&](ImplicitLocOpBuilder &builder, tile::MapOp op) {
-      ++numLowered;
       return lowerMap(builder, op, {lanes, registers});
     });
     if (failed(result))

@@ -138,16 +138,10 @@ struct LowerMoves : public cpu::impl::LowerMovesBase<LowerMoves> {
   void runOnOperation() override {
     VectorShape shape{lanes, 16};
     Operation *root = getOperation();
-    auto count = [&](LogicalResult result) {
-      ++numLowered;
-      return result;
-    };
     using Builder = ImplicitLocOpBuilder;
-    if (failed(
-            lowerEach<tile::GatherOp>(root, [&](Builder &b, auto op) { return count(lowerGather(b, op, shape)); })) ||
-        failed(
-            lowerEach<tile::ScatterOp>(root, [&](Builder &b, auto op) { return count(lowerScatter(b, op, shape)); })) ||
-        failed(lowerEach<tile::PositionsOp>(root, [&](Builder &b, auto op) { return count(lowerPositions(b, op)); })))
+    if (failed(lowerEach<tile::GatherOp>(root, [&](Builder &b, auto op) { return lowerGather(b, op, shape); })) ||
+        failed(lowerEach<tile::ScatterOp>(root, [&](Builder &b, auto op) { return lowerScatter(b, op, shape); })) ||
+        failed(lowerEach<tile::PositionsOp>(root, [&](Builder &b, auto op) { return lowerPositions(b, op); })))
       signalPassFailure();
   }
 };

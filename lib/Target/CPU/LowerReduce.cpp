@@ -86,7 +86,6 @@ struct LowerReduce : public cpu::impl::LowerReduceBase<LowerReduce> {
   using LowerReduceBase::LowerReduceBase;
   void runOnOperation() override {
     LogicalResult result = lowerEach<tile::ReduceOp>(getOperation(), [&](Emitter &emitter, tile::ReduceOp op) {
-      ++numLowered;
       return lowerReduce(emitter, op, {lanes, registers});
     });
     if (failed(result))

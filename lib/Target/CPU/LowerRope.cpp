@@ -131,10 +131,8 @@ namespace {
 struct LowerRope : public cpu::impl::LowerRopeBase<LowerRope> {
   using LowerRopeBase::LowerRopeBase;
   void runOnOperation() override {
-    LogicalResult result = lowerEach<tile::RopeOp>(getOperation(), [&](Emitter &emitter, tile::RopeOp op) {
-      ++numLowered;
-      return RopeLowering(emitter, op, lanes).run();
-    });
+    LogicalResult result = lowerEach<tile::RopeOp>(
+        getOperation(), [&](Emitter &emitter, tile::RopeOp op) { return RopeLowering(emitter, op, lanes).run(); });
     if (failed(result))
       signalPassFailure();
   }

@@ -172,10 +172,8 @@ namespace {
 struct LowerRow : public cpu::impl::LowerRowBase<LowerRow> {
   using LowerRowBase::LowerRowBase;
   void runOnOperation() override {
-    LogicalResult result = lowerEach<tile::RowOp>(getOperation(), [&](Emitter &emitter, tile::RowOp op) {
-      ++numLowered;
-      return RowLowering(emitter, op, lanes).run();
-    });
+    LogicalResult result = lowerEach<tile::RowOp>(
+        getOperation(), [&](Emitter &emitter, tile::RowOp op) { return RowLowering(emitter, op, lanes).run(); });
     if (failed(result))
       signalPassFailure();
   }

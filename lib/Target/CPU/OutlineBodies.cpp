@@ -191,7 +191,6 @@ void OutlineBodies::runOnOperation() {
       }
       if (failed(BodyOutliner(body, converter, builder).outline(name)))
         return signalPassFailure();
-      ++numBodies;
     }
   }
   for (auto program : llvm::make_early_inc_range(module.getOps<task::ProgramOp>()))

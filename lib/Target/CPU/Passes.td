@@ -8,7 +8,6 @@ class CpuLowering<string name> : Pass<name> {
     Option<"lanes", "lanes", "int64_t", "8", "float32 elements of a vector register">,
     Option<"registers", "registers", "int64_t", "16", "vector registers of the machine">,
   ];
-  let statistics = [Statistic<"numLowered", "num-lowered", "operations lowered">];
 }
 
 def OutlineBodies : Pass<"ingot-cpu-outline-bodies", "::mlir::ModuleOp"> {
@@ -35,7 +34,6 @@ def OutlineBodies : Pass<"ingot-cpu-outline-bodies", "::mlir::ModuleOp"> {
     `memref.alloca` that is not static or not at the top of its body; two bodies of one exported name.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
-  let statistics = [Statistic<"numBodies", "num-bodies", "functions made">];
 }
 
 def LowerContract : CpuLowering<"ingot-cpu-lower-contract"> {
@@ -235,5 +233,4 @@ def ExpandMath : Pass<"ingot-cpu-expand-math"> {
     Option<"baseline", "baseline", "bool", "false",
            "the level has no instructions for float16 conversion, rounding and fused multiply-add">,
   ];
-  let statistics = [Statistic<"numExpanded", "num-expanded", "operations replaced">];
 }
