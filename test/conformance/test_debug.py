@@ -1,12 +1,16 @@
 """`ingot debug --compare`: silent where compiled code is right, and a finger on the first value where it is not."""
 
+import os
 import re
+import signal
+import subprocess
+import time
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save_model
 
-from toolchain import HANDWRITTEN, Members, complain, ingot, succeed
+from toolchain import BIN, HANDWRITTEN, Members, complain, ingot, succeed
 
 pytestmark = pytest.mark.usefixtures("tools")
 
@@ -43,6 +47,19 @@ def test_models_are_compiled_and_compared_with_themselves(layers, small):
     assert re.search(r"^main: \d+ launches agree", out) and "main: outputs agree with the model\n" in out
     out = succeed(ingot("debug", small / "model.onnx", "--compare", "--max-seq", 16, "--prefill", 8, "--steps", 1))
     assert "prefill: outputs agree with the model\n" in out and "decode: outputs agree with the model\n" in out
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_of_what_was_interrupted(layers, tmp_path, ending):
+    # Jobs in the background of a shell ignore SIGINT, and so would their children.
+    process = subprocess.Popen([BIN / "ingot", "debug", layers / "m.onnx", "--compare"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)},
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    while process.poll() is None and not any(tmp_path.glob("*/temps/*")):
+        time.sleep(0.002)
+    process.send_signal(ending)
+    assert process.wait() in (0, -ending)
+    assert not list(tmp_path.iterdir())
 
 
 def test_task_programs_are_compared_by_launches_alone(tmp_path):

@@ -7,11 +7,15 @@
 #include "runtime/formats/Safetensors.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace ingot::tool {
 
@@ -101,22 +105,75 @@ int report(const Result<bool> &agrees) {
   return output.ok() ? !*agrees : fail(output);
 }
 
-int debugModel(DebugOptions options, const std::vector<std::string> &more) {
-  TemporaryFolder folder;
-  if (!folder.made)
-    return fail("cannot create a folder for temporary files: " + std::string(std::strerror(errno)));
-  if (int exit = compileModel(options, more, folder.path))
+int debugModelIn(const std::string &folder, DebugOptions options, const std::vector<std::string> &more) {
+  if (int exit = compileModel(options, more, folder))
     return exit;
-  auto artifact = Artifact::open(folder.path + "/model.ingot");
+  auto artifact = Artifact::open(folder + "/model.ingot");
   if (!artifact)
     return fail(artifact.status());
   options.params.clear(); // they are in the artifact
-  if (!fs::exists(folder.path + kModelText))
+  if (!fs::exists(folder + kModelText))
     return report(Debugger(options).run(*artifact, nullptr));
-  auto model = readModel(folder.path, *artifact);
+  auto model = readModel(folder, *artifact);
   if (!model)
     return fail(model.status());
   return report(Debugger(options).run(*artifact, &*model));
+}
+
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+volatile sig_atomic_t worker = 0;
+
+extern "C" void passOnToWorker(int signal) {
+  if (worker > 0)
+    ::kill(worker, signal);
+}
+
+/// Calls `work` in a process of its own; its wait status. What ends this process by a signal ends that one, not this,
+/// which has something left to do.
+template <typename Work> int waitStatusOf(Work &&work) {
+  struct sigaction previous[std::size(kEndingSignals)], passOn = {};
+  passOn.sa_handler = passOnToWorker;
+  sigset_t ending, mask;
+  sigemptyset(&ending);
+  for (int signal : kEndingSignals)
+    sigaddset(&ending, signal);
+  ::sigprocmask(SIG_BLOCK, &ending, &mask); // until there is somebody to pass them on to
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    std::exit(work());
+  }
+  worker = pid;
+  for (size_t i = 0; i < std::size(kEndingSignals); ++i) {
+    ::sigaction(kEndingSignals[i], nullptr, &previous[i]);
+    if (previous[i].sa_handler != SIG_IGN)
+      ::sigaction(kEndingSignals[i], &passOn, nullptr);
+  }
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  int status = pid < 0 ? fail("cannot start a process: " + std::string(std::strerror(errno))) << 8 : 0;
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  worker = 0;
+  for (size_t i = 0; i < std::size(kEndingSignals); ++i)
+    ::sigaction(kEndingSignals[i], &previous[i], nullptr);
+  return status;
+}
+
+/// Leaves no temporary files, however it ends: they hold the weights twice.
+int debugModel(const DebugOptions &options, const std::vector<std::string> &more) {
+  int status;
+  {
+    TemporaryFolder folder;
+    if (!folder.made)
+      return fail("cannot create a folder for temporary files: " + std::string(std::strerror(errno)));
+    status = waitStatusOf([&] { return debugModelIn(folder.path, options, more); });
+  }
+  if (WIFSIGNALED(status)) {
+    std::signal(WTERMSIG(status), SIG_DFL);
+    ::raise(WTERMSIG(status));
+  }
+  return WEXITSTATUS(status);
 }
 
 } // namespace
