@@ -132,7 +132,6 @@ public:
       : block(func.getBody().front()), space(space), count(count), output(block.getTerminator()->getOpOperand(output)) {
   }
 
-  /// The number of operations that compute one row instead of all.
   void run() {
     collect();
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))

@@ -86,7 +86,6 @@ public:
       : func(func), demand(demand), compute(compute), single(Float32Type::get(func.getContext())),
         builder(func.getContext()) {}
 
-  /// Number of conversions that are left to run time.
   void run() {
     SmallVector<Operation *> operations;
     for (BlockArgument argument : func.getArguments())

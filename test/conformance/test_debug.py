@@ -55,6 +55,7 @@ def test_nothing_is_left_of_what_was_interrupted(layers, tmp_path, ending):
     process = subprocess.Popen([BIN / "ingot", "debug", layers / "m.onnx", "--compare"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)},
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    # Nothing but the file system says when there is something to be left behind.
     while process.poll() is None and not any(tmp_path.glob("*/temps/*")):
         time.sleep(0.002)
     process.send_signal(ending)
