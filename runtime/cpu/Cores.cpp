@@ -144,6 +144,19 @@ Result<std::vector<uint32_t>> parseCpuList(const std::string &text) {
   return cpus;
 }
 
+void moveAwayFrom(const cpu_set_t &taken) {
+  cpu_set_t allowed, common, others;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+    return; // more CPUs than fit into cpu_set_t: the system will do it, only later
+  CPU_AND(&common, &allowed, &taken);
+  CPU_XOR(&others, &allowed, &common);
+  if (CPU_COUNT(&others) == 0)
+    return;
+  // The first call moves the thread before it returns, the second lets the system move it again.
+  ::sched_setaffinity(0, sizeof(others), &others);
+  ::sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
 Status checkUsable(const std::vector<uint32_t> &cpus) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

@@ -4,6 +4,7 @@
 #include "runtime/support/Status.h"
 
 #include <cstdint>
+#include <sched.h>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ uint64_t availableMemory();
 
 /// CPU numbers of a list like "0-3,8". Fails on syntax errors.
 Result<std::vector<uint32_t>> parseCpuList(const std::string &text);
+
+/// Moves the calling thread to a CPU that is not among `taken`, if its affinity mask has one; the mask stays as it is.
+void moveAwayFrom(const cpu_set_t &taken);
 
 /// Fails if the process may not use one of the CPUs.
 Status checkUsable(const std::vector<uint32_t> &cpus);

@@ -1,5 +1,7 @@
 #include "runtime/cpu/Counter.h"
 
+#include "runtime/cpu/Prefetch.h"
+
 #include <climits>
 #include <ctime>
 #include <linux/futex.h>
@@ -34,7 +36,8 @@ void pauseCore() {
 
 bool Counter::awaitSlowly(uint32_t target, WaitPolicy policy, const std::atomic<bool> *cancel) {
   for (uint32_t i = 0; i < policy.spins; ++i) {
-    pauseCore();
+    if (!policy.meanwhile || !policy.meanwhile->advance())
+      pauseCore();
     if (reached(current.load(std::memory_order_acquire), target))
       return true;
   }

@@ -6,10 +6,13 @@
 
 namespace ingot::runtime {
 
+class Prefetch;
+
 /// How long a waiting thread burns its core before it sleeps.
 struct WaitPolicy {
-  uint32_t spins = 10000;    // pauses of the core, some 150 microseconds in all; 0 when cores are shared
-  uint64_t *slept = nullptr; // gets the nanoseconds that the thread has slept added; null: nobody wants to know
+  uint32_t spins = 10000;        // pauses of the core, some 150 microseconds in all; 0 when cores are shared
+  uint64_t *slept = nullptr;     // gets the nanoseconds that the thread has slept added; null: nobody wants to know
+  Prefetch *meanwhile = nullptr; // what to fetch instead of the first pauses; null: nothing
 };
 
 /// A u32 that only grows, compared wrap-safe. One per pair of cache lines (the prefetcher of x86 fetches pairs), so

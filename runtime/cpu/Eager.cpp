@@ -11,6 +11,8 @@ Program makeEager(const Program &program, uint32_t workers) {
   for (uint32_t i = 0; i < eager.launches.size(); ++i) {
     Launch &launch = eager.launches[i];
     launch.waits.clear();
+    for (Access &read : launch.reads)
+      read.stream = false; // who launches one at a time does not know what comes next
     launch.signals.clear();
     if (i > 0)
       launch.waits.push_back({i - 1, {}});

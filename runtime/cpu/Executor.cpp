@@ -29,6 +29,8 @@ private:
   std::fenv_t saved;
 };
 
+uint32_t currentCpu() { return static_cast<uint32_t>(std::max(0, ::sched_getcpu())); }
+
 } // namespace
 
 Result<std::unique_ptr<Executor>> Executor::create(const ExecutorOptions &options) {
@@ -40,6 +42,7 @@ Result<std::unique_ptr<Executor>> Executor::create(const ExecutorOptions &option
   std::unique_ptr<Executor> executor(new Executor(count));
   // Who spins on a shared core keeps the one it waits for from running.
   executor->ownCores = count <= cores;
+  executor->bound = !options.cpus.empty();
   INGOT_RETURN_IF_ERROR(executor->start(options.cpus));
   return executor;
 }
@@ -104,9 +107,27 @@ void Executor::serve(Worker &worker) {
     if (!worker.job)
       return;
     spins = worker.policy.spins;
+    if (spins > 0 && !bound)
+      leaveSharedCpu(worker);
     worker.job->work(worker.number, worker.policy);
     finished.signal(1, worker.finishedTarget);
   }
+}
+
+/// The system may wake a thread, or begin a new one, on the CPU of the thread that asked for it, and separates the two
+/// only after milliseconds: until then each wait of a spinning worker would keep the awaited one from running.
+void Executor::leaveSharedCpu(Worker &worker) {
+  const uint32_t cpu = currentCpu();
+  worker.cpu.store(cpu, std::memory_order_relaxed);
+  cpu_set_t taken;
+  CPU_ZERO(&taken);
+  CPU_SET(callerCpu, &taken);
+  for (uint32_t i = 1; i < worker.number; ++i)
+    CPU_SET(threads[i - 1].cpu.load(std::memory_order_relaxed), &taken);
+  if (!CPU_ISSET(cpu, &taken))
+    return;
+  moveAwayFrom(taken);
+  worker.cpu.store(currentCpu(), std::memory_order_relaxed);
 }
 
 Executor::Usage Executor::run(WorkerJob &job, bool spin) {
@@ -115,6 +136,7 @@ Executor::Usage Executor::run(WorkerJob &job, bool spin) {
   auto begin = std::chrono::steady_clock::now();
   Usage usage;
   WaitPolicy policy = {spin && ownCores ? WaitPolicy().spins : 0, &usage.slept};
+  callerCpu = currentCpu();
   for (Worker &worker : threads)
     finishedTarget += job.hasWork(worker.number);
   for (Worker &worker : threads)

@@ -4,6 +4,7 @@
 #include "runtime/cpu/Counter.h"
 #include "runtime/support/Status.h"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -61,21 +62,25 @@ private:
     Executor *executor;
     uint32_t number;
     pthread_t thread;
-    uint32_t jobs = 0;           // that it has been given
-    WorkerJob *job = nullptr;    // null tells it to end
-    uint32_t finishedTarget = 0; // what `finished` is when all workers of this job are done
-    WaitPolicy policy;           // of the job, and of waiting for the next one
-    uint64_t slept = 0;          // during the job
-    Counter started;             // jobs that it may begin
+    uint32_t jobs = 0;                     // that it has been given
+    WorkerJob *job = nullptr;              // null tells it to end
+    uint32_t finishedTarget = 0;           // what `finished` is when all workers of this job are done
+    WaitPolicy policy;                     // of the job, and of waiting for the next one
+    uint64_t slept = 0;                    // during the job
+    std::atomic<uint32_t> cpu{UINT32_MAX}; // where it last began a job
+    Counter started;                       // jobs that it may begin
   };
   explicit Executor(uint32_t count) : count(count) {}
   Status start(const std::vector<uint32_t> &cpus);
   static void *threadMain(void *worker);
   void give(Worker &worker, WorkerJob *job, uint32_t spins);
   void serve(Worker &worker);
+  void leaveSharedCpu(Worker &worker);
 
   const uint32_t count;
   bool ownCores = true;
+  bool bound = false;     // workers are bound to CPUs
+  uint32_t callerCpu = 0; // where worker 0 began the job
   std::mutex turn;
   std::deque<Worker> threads; // workers 1, 2, ...; they keep pointers into it
   uint32_t finishedTarget = 0;

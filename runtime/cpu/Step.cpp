@@ -70,7 +70,16 @@ Step::Step(std::shared_ptr<const Program> boundProgram, const std::vector<BodyFu
       bound.signals.push_back(bind(ref, firstCounters));
     launches.push_back(std::move(bound));
   }
+  findStreams(memory.buffers);
   orderForOne();
+}
+
+void Step::findStreams(std::span<std::byte *const> buffers) {
+  for (const std::vector<TaskRange> &queue : program->schedule.queues) {
+    std::vector<std::vector<Area>> &areas = streams.emplace_back();
+    for (const TaskRange &range : queue)
+      areas.push_back(streamedAreas(*program, range, buffers, prefetchBytes()));
+  }
 }
 
 void Step::place(uint32_t number, std::byte *address) {
@@ -185,12 +194,26 @@ bool Step::runRange(const BoundLaunch &launch, const TaskRange &range, uint32_t 
   return true;
 }
 
+template <bool kRecord> bool Step::runQueue(uint32_t worker, WaitPolicy policy) {
+  if (alone) {
+    for (const TaskRange &range : aloneOrder)
+      if (!runRange<kRecord>(launches[range.launch], range, worker, policy))
+        return false;
+    return true;
+  }
+  const std::vector<TaskRange> &queue = program->schedule.queues[worker];
+  for (size_t i = 0; i < queue.size(); ++i) {
+    Prefetch prefetch(streams[worker][i]);
+    policy.meanwhile = &prefetch;
+    if (!runRange<kRecord>(launches[queue[i].launch], queue[i], worker, policy))
+      return false;
+  }
+  return true;
+}
+
 template <bool kRecord> void Step::workThrough(uint32_t worker, WaitPolicy policy) {
-  for (const TaskRange &range : alone ? aloneOrder : program->schedule.queues[worker])
-    if (!runRange<kRecord>(launches[range.launch], range, worker, policy)) {
-      aborted.store(true, std::memory_order_relaxed);
-      return;
-    }
+  if (!runQueue<kRecord>(worker, policy))
+    aborted.store(true, std::memory_order_relaxed);
 }
 
 void Step::work(uint32_t worker, WaitPolicy policy) {

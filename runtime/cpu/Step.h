@@ -4,6 +4,7 @@
 #include "runtime/cpu/Counter.h"
 #include "runtime/cpu/Executor.h"
 #include "runtime/cpu/Pace.h"
+#include "runtime/cpu/Prefetch.h"
 #include "runtime/program/Program.h"
 #include "runtime/support/Status.h"
 
@@ -93,6 +94,7 @@ private:
   bool hasWork(uint32_t worker) const override {
     return alone ? worker == 0 : !program->schedule.queues[worker].empty() || (between && worker == 0);
   }
+  void findStreams(std::span<std::byte *const> buffers);
   void orderForOne();
   bool takeIfReady(const program::TaskRange &range, std::vector<uint32_t> &signals) const;
   Status launch(Executor &executor, const std::atomic<bool> &cancel);
@@ -101,6 +103,7 @@ private:
   template <bool kRecord> void workThrough(uint32_t worker, WaitPolicy policy);
   template <bool kRecord>
   bool runRange(const BoundLaunch &launch, const program::TaskRange &range, uint32_t worker, WaitPolicy policy);
+  template <bool kRecord> bool runQueue(uint32_t worker, WaitPolicy policy);
   bool await(const CounterRef &ref, const program::TaskIndex &index, WaitPolicy policy);
   void signal(const CounterRef &ref, const program::TaskIndex &index, uint32_t amount);
   void call(const BoundLaunch &launch, const program::TaskIndex &index, uint32_t worker) const;
@@ -113,9 +116,10 @@ private:
   std::unique_ptr<Counter[]> counters;
   uint64_t numCounters;
   uint32_t stepNumber = 0;
-  std::vector<program::TaskRange> aloneOrder; // of all queues; a legal execution
-  bool alone = false;                         // the step that is running has one worker
-  std::optional<PaceControl> control;         // from the first step on
+  std::vector<std::vector<std::vector<Area>>> streams; // by queue and range: what to fetch while its first task waits
+  std::vector<program::TaskRange> aloneOrder;          // of all queues; a legal execution
+  bool alone = false;                                  // the step that is running has one worker
+  std::optional<PaceControl> control;                  // from the first step on
   std::optional<Pace> fixedPace;
   std::span<TaskTime> recorded;              // by task; empty: nobody wants to know
   const std::atomic<bool> *cancel = nullptr; // of the step that is running
