@@ -18,6 +18,7 @@ from models import BIN, ROOT, SHAPES, Model, Unavailable, run
 
 WORKERS = (1, 2)
 LLAMA, EAGER, ONNX_RUNTIME = "llama.cpp", "ingot --launch=eager", "ONNX Runtime"
+READ = "read loop, no waits"
 
 
 @dataclasses.dataclass
@@ -99,25 +100,34 @@ def decode(context, name, precision, workers):
     """Tokens per second, one at a time."""
     with contextlib.ExitStack() as stack:
         comparison = Comparison(context, stack, name, precision, workers)
-        comparison.use_eager()
         if precision == "f32" and name in ("260K", "15M"):
             comparison.use_onnx_runtime(stack)
         model = comparison.model
         request = dict(prompt=model.prompt(model.shape.start), count=model.shape.burst, seconds=context.burst)
         comparison.use_torch(stack, "decode", **request)
         arms = comparison.arms("decode", **request)
-        # The eager arm differs by little: the two take turns within a round, often and for longer.
-        turns = {**request, "keys": ["ours", EAGER], "seconds": 2 * context.burst}
-        arms["ours"] = functools.partial(comparison.ours.call, "decode_in_turns", **turns)
         weights = model.weight_bytes(precision)
         arms["read"] = lambda: float(comparison.roof.ask(f"read {weights} {workers} {context.burst / 2}"))
         rounds = context.rounds(arms, comparison.pids)
         bytes_read = model.decode_bytes(precision)
-        for peer in (LLAMA, EAGER, ONNX_RUNTIME, *peers.TORCH):
+        for peer in (LLAMA, ONNX_RUNTIME, *peers.TORCH):
             if peer in rounds[0].values:
                 summary = method.summarise(rounds, "ours", peer, bound=lambda values: values["read"] / bytes_read)
                 comparison.add("decode_tokens_per_second", summary, peer_name=peer)
         comparison.add("read_bandwidth", method.summarise(rounds, "read"))
+        comparison.add("decode_tokens_per_second", against_eager(context, comparison), peer_name=EAGER)
+
+
+def against_eager(context, comparison):
+    """The eager arm differs by less than the machine does from one second to the next, so the two take turns of some
+    milliseconds, and what counts is the median over pairs of turns."""
+    comparison.use_eager()
+    model = comparison.model
+    turns = functools.partial(comparison.ours.call, "decode_in_turns", keys=["ours", EAGER], prompt=model.prompt(8),
+                              count=max(1, model.shape.burst // 8), seconds=2 * context.burst)
+    rounds = context.rounds({"turns": turns}, comparison.pids)
+    return method.summarise([method.Round(turn, round_.others) for round_ in rounds for turn in round_.values["turns"]],
+                            "ours", EAGER)
 
 
 def prefill(context, name, precision, workers, count):
@@ -208,9 +218,11 @@ def neighbours(context, name, workers):
     """Throughput with a spinning process on every core, as a share of the throughput without."""
     with contextlib.ExitStack() as stack:
         comparison = Comparison(context, stack, name, "f32", workers)
-        model, seconds = comparison.model, 4 * context.burst
+        model, seconds = comparison.model, 8 * context.burst
         prompt = model.prompt(model.shape.start)
         arms = comparison.arms("decode", prompt=prompt, count=32, seconds=seconds)  # few: some peers nearly stop
+        # Threads that never wait for each other: what the machine leaves.
+        arms[READ] = lambda: float(comparison.roof.ask(f"read {model.weight_bytes('f32')} {workers} {seconds}"))
 
         def share(arm):
             idle = arms[arm]()
@@ -218,9 +230,10 @@ def neighbours(context, name, workers):
                 return arms[arm]() / idle
 
         shares = {arm: functools.partial(share, arm) for arm in arms}
-        rounds = method.run_rounds(shares, comparison.pids, dataclasses.replace(context.plan, rounds=3, extra=0, warm_up=0))
-        peer = LLAMA if LLAMA in arms else None
-        comparison.add("busy_share_of_idle", method.summarise(rounds, "ours", peer), peer_name=peer)
+        rounds = method.run_rounds(shares, comparison.pids, dataclasses.replace(context.plan, rounds=5, extra=0, warm_up=0))
+        for peer in (LLAMA, READ):
+            if peer in arms:
+                comparison.add("busy_share_of_idle", method.summarise(rounds, "ours", peer), peer_name=peer)
 
 
 @contextlib.contextmanager

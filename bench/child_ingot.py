@@ -51,14 +51,18 @@ def decode(key, prompt, count, seconds):
 
 
 def decode_in_turns(keys, prompt, count, seconds):
-    """As `decode` of several sessions, for `seconds` each, that take turns after every `count` tokens: {key: tokens per second}."""
-    done, took = 0, dict.fromkeys(keys, 0.0)
+    """Several sessions take turns, each with `count` tokens behind `prompt`, until each has decoded for `seconds`:
+    {"turns": [{key: tokens per second}]}."""
+    turns, took = [], dict.fromkeys(keys, 0.0)
     while min(took.values()) < seconds:
-        for key in keys if done // count % 2 == 0 else keys[::-1]:
+        turn = {}
+        for key in keys if len(turns) % 2 == 0 else keys[::-1]:
             sessions[key].reset()
-            took[key] += generate(sessions[key], prompt, count + 1).decode_seconds
-        done += count
-    return {key: done / took[key] for key in keys}
+            used = generate(sessions[key], prompt, count + 1).decode_seconds
+            turn[key] = count / used
+            took[key] += used
+        turns.append(turn)
+    return {"turns": turns}
 
 
 def prefill(key, prompt, seconds):

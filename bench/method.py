@@ -99,7 +99,7 @@ def order(names, index):
 
 def run_rounds(arms, pids, plan):
     """Runs `arms` ({name: function that gives a number}) until `plan.rounds` rounds were quiet. A function may also give
-    {name: number}, of arms that take turns within it."""
+    {name: value}, of arms that take turns within it."""
     others, rounds, began = Others(pids), [], time.monotonic()
     for index in range(plan.warm_up + plan.rounds + plan.extra):
         if plan.patience:
