@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 from typing import Any, List, Mapping, Optional, Sequence, Union
@@ -39,6 +40,27 @@ def _arguments(options) -> List[str]:
             else:
                 arguments.append(f"{flag}={os.fspath(item) if isinstance(item, os.PathLike) else item}")
     return arguments
+
+
+def _known_options(program) -> List[str]:
+    """What `ingot compile` supports, by the names that `compile` takes."""
+    help = subprocess.run([program, "compile", "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    # "  --max-seq N   positions of ...", the text on the next line where the left column is too long.
+    described = re.findall(r"^  (?:-\w,)?--(\S+)(.*(?:\n {9,}.*)*)", help, re.MULTILINE)
+    left_out = ("help", "output")
+    return [
+        name.replace("-", "_")
+        for name, text in described
+        if name not in left_out and not text.endswith("not supported yet")
+    ]
+
+
+def _check_names(options, program):
+    """Says which option there is not, and which there are."""
+    known = _known_options(program)
+    for name in options:
+        if known and name.replace("-", "_") not in known:
+            raise InvalidArgumentError(f"there is no option '{name}', but {', '.join(known)}")
 
 
 def _write_model(model, folder):
@@ -99,6 +121,7 @@ def compile(
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     message = done.stderr.decode(errors="replace").strip()
     if done.returncode == _BAD_USAGE:
+        _check_names(options, command[0])
         raise InvalidArgumentError(message)
     if done.returncode < 0:
         raise CompileError(f"ingot compile was ended by signal {-done.returncode}\n{message}".strip())

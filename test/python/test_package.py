@@ -237,8 +237,12 @@ def test_compile_errors(tmp_path):
         ingot.compile(b"nonsense")
     with pytest.raises(ingot.CompileError):
         ingot.compile(tmp_path / "none.onnx")
-    with pytest.raises(ingot.InvalidArgumentError):
-        ingot.compile(MLP, no_such_option=1)
+    with pytest.raises(ingot.InvalidArgumentError, match="^there is no option 'foo', but target, dim, input_shape, ") as raised:
+        ingot.compile(MLP, foo=1)
+    known = str(raised.value).split(", but ")[1].split(", ")
+    assert {"max_seq", "target_description", "save_temps"} <= set(known) and not {"help", "output", "quant"} & set(known)
+    with pytest.raises(ingot.CompileError, match="--quant int8 is not supported yet"):
+        ingot.compile(MLP, quant="int8")
     with pytest.raises(ingot.InvalidArgumentError):
         ingot.compile(MLP, max_seq=-1)
     for emit in ("ingot", "tile", "task", "llvm", "", ["task"]):
