@@ -20,9 +20,3 @@ void ingot_executor_close(ingot_executor *executor) { delete executor; }
 uint32_t ingot_executor_workers(const ingot_executor *executor) {
   return executor ? executor->value->executor->workers() : 0;
 }
-
-ingot_status *ingot_train_create(ingot_artifact *, ingot_executor *, ingot_trainer **) {
-  return guard([] { return Status::unsupported("training is not supported yet"); });
-}
-
-void ingot_train_close(ingot_trainer *) {} // none can exist

@@ -31,6 +31,9 @@ struct ingot_session {
 
 namespace ingot::runtime {
 
+/// Options of a session as C has them.
+Result<SessionOptions> toSessionOptions(ingot_launch launch, uint64_t interleavingSeed, uint64_t memoryLimit);
+
 /// NULL on success. Never fails: without memory for a status it returns one that is always there.
 ingot_status *toC(const Status &status) noexcept;
 

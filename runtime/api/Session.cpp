@@ -59,24 +59,29 @@ Result<SessionOptions> toOptions(const ingot_session_options *given) {
   Result<ingot_session_options> options = readSized(given, "ingot_session_options");
   if (!options)
     return options.status();
+  return toSessionOptions(options->launch, options->interleaving_seed, options->memory_limit);
+}
+
+} // namespace
+
+Result<SessionOptions> ingot::runtime::toSessionOptions(ingot_launch launch, uint64_t interleavingSeed,
+                                                        uint64_t memoryLimit) {
   SessionOptions result;
-  result.memoryLimit = options->memory_limit;
-  switch (options->launch) {
+  result.memoryLimit = memoryLimit;
+  switch (launch) {
   case INGOT_LAUNCH_MEGAKERNEL:
     return result;
   case INGOT_LAUNCH_EAGER:
     result.eager = true;
     return result;
   case INGOT_LAUNCH_INTERLEAVED:
-    result.interleavingSeed = options->interleaving_seed;
+    result.interleavingSeed = interleavingSeed;
     return result;
   case INGOT_LAUNCH_GRAPH:
     return Status::unsupported("launching as a graph is not supported yet");
   }
-  return Status::invalidArgument("unknown launch " + std::to_string(options->launch));
+  return Status::invalidArgument("unknown launch " + std::to_string(launch));
 }
-
-} // namespace
 
 ingot_status *ingot_session_create(ingot_artifact *artifact, ingot_executor *executor,
                                    const ingot_session_options *options, ingot_session **session) {
@@ -100,8 +105,7 @@ void ingot_session_close(ingot_session *session) { delete session; }
 ingot_status *ingot_session_reset(ingot_session *session) {
   return guard([&]() -> Status {
     INGOT_RETURN_IF_ERROR(requireNonNull(session, "session"));
-    session->value->reset();
-    return Status::success();
+    return session->value->reset();
   });
 }
 

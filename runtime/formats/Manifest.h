@@ -34,6 +34,14 @@ inline constexpr const char *kRolePresence = "presence_penalty";
 inline constexpr const char *kRoleFrequency = "frequency_penalty";
 inline constexpr const char *kRoleRepetition = "repetition_penalty";
 inline constexpr const char *kRoleSeed = "seed"; // i64
+// A step of training: what each position should have predicted, how much it counts, the learning rate and the number of
+// the step, counted from 1; the loss and the norm of all gradients before clipping.
+inline constexpr const char *kRoleTargets = "targets"; // i32[B,T] like the tokens
+inline constexpr const char *kRoleWeights = "weights"; // f32[B,T]
+inline constexpr const char *kRoleLr = "lr";           // f32, one element
+inline constexpr const char *kRoleStep = "step";       // i32, one element
+inline constexpr const char *kRoleLoss = "loss";       // f32, one element
+inline constexpr const char *kRoleGradNorm = "grad_norm";
 inline constexpr const char *kSamplingRoles[] = {kRoleSampled,  kRoleTemperature, kRoleTopK,       kRoleTopP,
                                                  kRolePresence, kRoleFrequency,   kRoleRepetition, kRoleSeed};
 /// The role of a state that is a KV cache: shape [.., slot, kv_head, max_seq, head_dim].
@@ -64,6 +72,8 @@ struct ManifestEntry {
 
   const ManifestTensor *inputOfRole(std::string_view role) const;
   const ManifestTensor *outputOfRole(std::string_view role) const;
+  /// Whether its tokens come with targets: they are read as a whole, not put at positions of a sequence.
+  bool trains() const { return inputOfRole(kRoleTargets); }
 };
 
 /// A weight. `shape` is the shape as stored, which differs from the model's where `layout` is not row-major ("").
@@ -81,9 +91,10 @@ struct ManifestState {
   std::string name;
   program::DType dtype = program::DType::f32;
   std::vector<int64_t> shape;
-  double init = 0;               // value of every element after a reset
+  double init = 0;               // value of every element after a reset, unless `param` says otherwise
   std::string role;              // kRoleKv, kRoleCounts or empty
   std::vector<std::string> from; // the model's inputs and outputs that became this state
+  std::string param;             // the parameter that it starts as, whose row-major shape it has; or empty
 };
 
 /// Compiled code for one ISA: "avx512", "avx2", "generic", ... for CPUs, "sm_90a", ... for GPUs.

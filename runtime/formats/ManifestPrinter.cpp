@@ -42,6 +42,8 @@ OrderedJson toJson(const ManifestState &state) {
       {"name", state.name}, {"dtype", dtypeName(state.dtype)}, {"shape", state.shape}, {"init", state.init}};
   if (!state.role.empty())
     json["role"] = state.role;
+  if (!state.param.empty())
+    json["param"] = state.param;
   if (!state.from.empty())
     json["from"] = state.from;
   return json;

@@ -1,5 +1,7 @@
+#include "runtime/formats/Convert.h"
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/JsonFields.h"
+#include "runtime/formats/Layout.h"
 #include "runtime/formats/Manifest.h"
 #include "runtime/formats/TargetDescriptionJson.h"
 #include "runtime/formats/Zip.h"
@@ -55,20 +57,24 @@ void checkRole(JsonFields &fields, const ManifestTensor &tensor) {
   struct Rule {
     const char *role;
     DType dtype;
-    size_t rank;
+    size_t rank; // SIZE_MAX: any
   };
+  constexpr size_t kOne = SIZE_MAX - 1; // any rank, but one element
   static constexpr Rule kRules[] = {
       {kRoleTokens, DType::i32, 2},      {kRoleStart, DType::i32, 1},     {kRoleCount, DType::i32, 1},
       {kRoleLogits, DType::f32, 3},      {kRoleNext, DType::i32, 1},      {kRoleSampled, DType::i32, 1},
       {kRoleTemperature, DType::f32, 1}, {kRoleTopK, DType::i32, 1},      {kRoleTopP, DType::f32, 1},
       {kRolePresence, DType::f32, 1},    {kRoleFrequency, DType::f32, 1}, {kRoleRepetition, DType::f32, 1},
-      {kRoleSeed, DType::i64, 1},        {"", DType::f32, SIZE_MAX},      {"loss", DType::f32, SIZE_MAX},
-      {"lr", DType::f32, SIZE_MAX},      {"step", DType::f32, SIZE_MAX},  {"rng", DType::f32, SIZE_MAX},
+      {kRoleSeed, DType::i64, 1},        {kRoleTargets, DType::i32, 2},   {kRoleWeights, DType::f32, 2},
+      {kRoleLr, DType::f32, kOne},       {kRoleStep, DType::i32, kOne},   {kRoleLoss, DType::f32, kOne},
+      {kRoleGradNorm, DType::f32, kOne}, {"", DType::f32, SIZE_MAX},      {"rng", DType::f32, SIZE_MAX},
   };
   for (const Rule &rule : kRules) {
     if (tensor.role != rule.role)
       continue;
-    if (rule.rank != SIZE_MAX && (tensor.dtype != rule.dtype || tensor.shape.size() != rule.rank))
+    if (rule.rank == kOne && (tensor.dtype != rule.dtype || checkedElements(tensor.shape) != 1))
+      fields.fail("role '" + tensor.role + "' expects one " + dtypeName(rule.dtype));
+    else if (rule.rank < kOne && (tensor.dtype != rule.dtype || tensor.shape.size() != rule.rank))
       fields.fail("role '" + tensor.role + "' expects " + dtypeName(rule.dtype) + " of rank " +
                   std::to_string(rule.rank));
     return;
@@ -114,6 +120,9 @@ void checkRoles(JsonFields &fields, const ManifestEntry &entry) {
   for (const char *role : kSamplingRoles)
     checkBatch(entry.inputOfRole(role));
   checkBatch(entry.outputOfRole(kRoleNext));
+  for (const char *role : {kRoleTargets, kRoleWeights})
+    if (const ManifestTensor *tensor = entry.inputOfRole(role); tensor && (!tokens || tensor->shape != tokens->shape))
+      fields.fail("'" + tensor->name + "' expects the shape of the input with role 'tokens'");
   bool rowsFit = !tokens || !logits || logits->shape[1] == tokens->shape[1] || logits->shape[1] == 1;
   if (tokens && logits && (logits->shape[0] != tokens->shape[0] || !rowsFit))
     fields.fail("'" + logits->name + "' expects the batch and length of '" + tokens->name + "', or one row");
@@ -166,6 +175,7 @@ ManifestState readState(const Json &json, const std::string &place, Names &names
   readType(fields, state.dtype, state.shape);
   state.init = fields.number("init");
   state.role = fields.optionalText("role");
+  state.param = fields.optionalText("param");
   state.from = fields.optionalTexts("from");
   if (state.role != "" && state.role != kRoleKv && state.role != kRoleCounts)
     fields.fail("has the unknown role '" + state.role + "'");
@@ -258,6 +268,22 @@ void readModel(JsonFields &root, Manifest &manifest) {
   manifest.eos = readTokenIds(root, "eos");
 }
 
+/// A state that starts as a parameter has its row-major shape. Layouts that this runtime does not know are refused
+/// where they are used.
+void checkStart(JsonFields &root, const Manifest &manifest, const ManifestState &state) {
+  const ManifestParam *param = manifest.findParam(state.param);
+  if (!param)
+    return root.fail("state '" + state.name + "' starts as the unknown parameter '" + state.param + "'");
+  bool fits = checkedElements(param->shape) == checkedElements(state.shape) && isConvertible(param->dtype, state.dtype);
+  if (fits && checkedElements(state.shape) > 0) {
+    Result<StoredLayout> layout = StoredLayout::parse(param->layout, param->shape);
+    fits = !layout || layout->logicalShape == state.shape;
+  }
+  if (!fits)
+    root.fail("state '" + state.name + "' expects the type of parameter '" + state.param + "', but has " +
+              typeText(state.dtype, state.shape));
+}
+
 /// Names that refer to other parts do refer to something.
 void checkReferences(JsonFields &root, const Manifest &manifest) {
   if (manifest.entries.size() > kMaxEntries || manifest.targets.size() > kMaxEntries)
@@ -270,6 +296,9 @@ void checkReferences(JsonFields &root, const Manifest &manifest) {
   for (const auto &[name, flops] : manifest.flops)
     if (!manifest.findEntry(name))
       root.fail("flops names the unknown entry '" + name + "'");
+  for (const ManifestState &state : manifest.state)
+    if (!state.param.empty())
+      checkStart(root, manifest, state);
   for (const ManifestParam &param : manifest.params)
     if (!manifest.externalParams.empty() && param.member != manifest.externalParams)
       root.fail("parameter '" + param.name + "' is not in the external file");

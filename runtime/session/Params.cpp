@@ -103,6 +103,26 @@ Status ParamSet::save(const Artifact &artifact, const std::string &path) const {
   return out->commit();
 }
 
+Status ParamSet::copyTo(const Artifact &artifact, size_t index, program::DType dtype, std::byte *out) const {
+  const ManifestParam &param = artifact.manifest().params[index];
+  Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
+  if (!layout)
+    return Status(layout.status()).withContext("parameter '" + param.name + "'");
+  std::span<const std::byte> bytes = data[index];
+  if (bytes.empty())
+    return Status::success();
+  if (param.dtype == dtype) {
+    layout->load(bytes.data(), out, dtype);
+    return Status::success();
+  }
+  Result<Memory> rowMajor = allocate(bytes.size());
+  if (!rowMajor)
+    return rowMajor.status();
+  layout->load(bytes.data(), rowMajor->get(), param.dtype);
+  convertElements(param.dtype, rowMajor->get(), dtype, out, bytes.size() / byteSize(param.dtype));
+  return Status::success();
+}
+
 uint64_t ParamSet::totalBytes() const {
   uint64_t total = 0;
   for (std::span<const std::byte> bytes : data)

@@ -26,6 +26,9 @@ public:
   /// Writes all weights as safetensors, row-major, under their names.
   Status save(const Artifact &artifact, const std::string &path) const;
 
+  /// Copies a parameter row-major, in element type `dtype`, which its own is convertible to, to `out`.
+  Status copyTo(const Artifact &artifact, size_t index, program::DType dtype, std::byte *out) const;
+
   /// As the programs expect them, by index in the manifest.
   std::span<const std::byte> bytes(size_t index) const { return data[index]; }
   uint64_t totalBytes() const;

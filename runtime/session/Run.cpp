@@ -119,6 +119,10 @@ Status Session::checkInputs(const Entry &entry) const {
     const ManifestTensor *logits = manifest.outputOfRole(kRoleLogits);
     if (!tensor.range && tensor.role == kRoleTokens && logits)
       INGOT_RETURN_IF_ERROR(checkRange(tensor, entry.inputs[i], 0, logits->shape[2] - 1));
+    // Without a range of their own targets are of the vocabulary that the tokens are of.
+    const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens);
+    if (!tensor.range && tensor.role == kRoleTargets && tokens->range)
+      INGOT_RETURN_IF_ERROR(checkRange(tensor, entry.inputs[i], tokens->range->first, tokens->range->second));
   }
   INGOT_RETURN_IF_ERROR(checkPositions(entry));
   return checkSampling(entry);
@@ -126,7 +130,7 @@ Status Session::checkInputs(const Entry &entry) const {
 
 Status Session::checkPositions(const Entry &entry) const {
   const ManifestTensor *tokens = entry.manifest().inputOfRole(kRoleTokens);
-  if (!tokens)
+  if (!tokens || entry.manifest().trains())
     return Status::success();
   auto *starts = reinterpret_cast<const int32_t *>(entry.inputOfRole(kRoleStart));
   auto *counts = reinterpret_cast<const int32_t *>(entry.inputOfRole(kRoleCount));
@@ -144,7 +148,7 @@ Status Session::checkPositions(const Entry &entry) const {
 
 Status Session::checkSampling(const Entry &entry) const {
   const ManifestTensor *tokens = entry.manifest().inputOfRole(kRoleTokens);
-  if (!tokens)
+  if (!tokens || entry.manifest().trains())
     return Status::success();
   auto *counts = reinterpret_cast<const int32_t *>(entry.inputOfRole(kRoleCount));
   for (int64_t slot = 0; slot < tokens->shape[0]; ++slot) {

@@ -29,7 +29,7 @@ template <typename T> void fillWith(std::byte *data, uint64_t bytes, double init
 
 void fillState(std::byte *data, const ManifestState &state) {
   uint64_t bytes = *checkedBytes(state.dtype, state.shape);
-  if (bytes == 0)
+  if (bytes == 0 || !state.param.empty())
     return;
   switch (state.init == 0 ? DType::i1 : state.dtype) {
   case DType::i1:
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Artifact> artif
                                                  const SessionOptions &options) {
   std::unique_ptr<Session> session(new Session(std::move(artifact), std::move(target), options));
   for (const ManifestState &state : session->file->manifest().state)
-    if (state.init != 0 && (state.dtype == DType::f16 || state.dtype == DType::bf16))
+    if (state.param.empty() && state.init != 0 && (state.dtype == DType::f16 || state.dtype == DType::bf16))
       return Status::unsupported("state '" + state.name +
                                  "' of 16-bit floats with initial values other than 0 is not "
                                  "supported yet");
@@ -76,7 +76,10 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<Artifact> artif
   session->params = ParamSet::ofArtifact(*session->file);
   session->missingParams = session->file->paramsStatus();
   session->bindSteps();
-  session->initialiseState();
+  for (size_t i = 0; i < session->states.size(); ++i)
+    if (session->file->manifest().state[i].init != 0) // the block is zero already
+      fillState(session->states[i], session->file->manifest().state[i]);
+  INGOT_RETURN_IF_ERROR(session->startAsParams());
   return session;
 }
 
@@ -93,7 +96,7 @@ Status Session::prepareEntries() {
     Entry entry;
     entry.prepared = *prepared;
     entries.push_back(std::move(entry));
-    if (const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens))
+    if (const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens); tokens && !manifest.trains())
       slots.resize(std::max(slots.size(), static_cast<size_t>(tokens->shape[0])));
   }
   return Status::success();
@@ -171,20 +174,31 @@ void Session::bindSteps() {
   }
 }
 
-void Session::initialiseState() {
-  for (size_t i = 0; i < states.size(); ++i)
-    if (file->manifest().state[i].init != 0) // the block is zero already
-      fillState(states[i], file->manifest().state[i]);
+Status Session::startAsParams() {
+  for (size_t i = 0; i < states.size() && missingParams.ok(); ++i) {
+    const ManifestState &state = file->manifest().state[i];
+    if (!state.param.empty())
+      INGOT_RETURN_IF_ERROR(
+          params->copyTo(*file, static_cast<size_t>(file->paramIndex(state.param)), state.dtype, states[i]));
+  }
+  return Status::success();
 }
 
-void Session::reset() {
+std::span<std::byte> Session::stateBytes(size_t index) const {
+  const ManifestState &state = file->manifest().state[index];
+  return {states[index], *checkedBytes(state.dtype, state.shape)};
+}
+
+Status Session::reset() {
   for (size_t i = 0; i < states.size(); ++i)
     fillState(states[i], file->manifest().state[i]);
   for (Entry &entry : entries)
     entry.step->reset();
+  INGOT_RETURN_IF_ERROR(startAsParams());
   slots.assign(slots.size(), {});
   cancelled = false;
   broken = false;
+  return Status::success();
 }
 
 Result<std::unique_ptr<Session>> Session::fork() const {
@@ -241,7 +255,7 @@ Status Session::loadParams(const std::string &path) {
   params = *loaded;
   missingParams = Status::success();
   bindSteps();
-  return Status::success();
+  return startAsParams();
 }
 
 Status Session::saveParams(const std::string &path) const {

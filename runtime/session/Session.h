@@ -45,7 +45,7 @@ public:
                                                  const SessionOptions &options);
 
   /// State to its initial values, position to 0; ends a cancellation and makes a session usable again after one.
-  void reset();
+  Status reset();
 
   /// A session of its own that continues from here: same parameters, copied state.
   Result<std::unique_ptr<Session>> fork() const;
@@ -56,7 +56,7 @@ public:
   Status run(std::string_view entry, std::span<const TensorView> inputs, std::span<const TensorView> outputs);
 
   /// Uses the weights of a safetensors file (row-major) instead of the artifact's. Fails, changing nothing, if one is
-  /// missing or has another type.
+  /// missing or has another type. States that start as a parameter take its new value.
   Status loadParams(const std::string &path);
   Status saveParams(const std::string &path) const;
 
@@ -88,6 +88,12 @@ public:
   bool takeCancellation() { return cancelled.exchange(false); }
 
   Artifact &artifact() const { return *file; }
+  /// Elements of a state, row-major, by its index in the manifest.
+  std::span<std::byte> stateBytes(size_t index) const;
+  /// Copies a parameter row-major, as elements of `dtype`, by its index in the manifest.
+  Status copyParam(size_t index, program::DType dtype, std::byte *out) const {
+    return params->copyTo(*file, index, dtype, out);
+  }
   uint32_t workers() const { return target->executor->workers(); }
   const MemoryCount &memory() const { return block.taken(); }
   uint64_t paramBytes() const;
@@ -101,7 +107,7 @@ private:
   Status prepareEntries();
   Status allocate();
   void bindSteps();
-  void initialiseState();
+  Status startAsParams();
   Status checkInputs(const Entry &entry) const;
   Status checkPositions(const Entry &entry) const;
   Status checkSampling(const Entry &entry) const;

@@ -225,13 +225,84 @@ INGOT_EXPORT ingot_status *ingot_params_load(ingot_session *session, const char 
 /* Writes the session's weights as safetensors: row-major, under the names of the model. */
 INGOT_EXPORT ingot_status *ingot_params_save(const ingot_session *session, const char *path);
 
-/* --- Training: not supported yet --------------------------------------------------------------------------------- */
+/* --- Training ---------------------------------------------------------------------------------------------------- */
 
 typedef struct ingot_trainer ingot_trainer;
 
+/* A trainer belongs to one thread at a time; only ingot_train_stop may come from others. */
 INGOT_EXPORT ingot_status *ingot_train_create(ingot_artifact *artifact, ingot_executor *executor,
                                               ingot_trainer **trainer);
 INGOT_EXPORT void ingot_train_close(ingot_trainer *trainer);
+
+typedef enum ingot_data_format {
+  INGOT_DATA_TEXT = 0,  /* mapped by the artifact's tokenizer; without one each byte is a token */
+  INGOT_DATA_UINT16 = 1 /* token ids of two bytes, the lower one first */
+} ingot_data_format;
+
+/* After a warm-up of `warmup_steps` W, in which step t has rate peak * t / W: */
+typedef enum ingot_schedule {
+  INGOT_SCHEDULE_COSINE = 0,   /* falls to `least` along half a cosine */
+  INGOT_SCHEDULE_CONSTANT = 1, /* stays at the peak */
+  INGOT_SCHEDULE_WSD = 2,      /* stays there until step `anneal_from`, then falls to `least` along a line */
+  INGOT_SCHEDULE_INFINITE = 3  /* falls to `stable` until step `stable_from`, along a cosine or an inverse square root,
+                                  stays there, and from `anneal_from` on falls to `least` exponentially */
+} ingot_schedule;
+
+typedef struct ingot_train_options {
+  size_t size;
+  const char *data; /* file */
+  ingot_data_format data_format;
+  uint64_t steps;            /* of the whole run, those of the checkpoint that it goes on from included */
+  uint64_t seed;             /* of the order of the data */
+  const char *folder;        /* of the checkpoints step-000060.safetensors; one is written at the end */
+  uint64_t checkpoint_every; /* steps; 0: only at the end */
+  uint32_t resume;           /* not 0: go on from the newest valid checkpoint of the folder, if there is one */
+  ingot_schedule schedule;
+  double peak_rate;                                /* 0: 1e-3 */
+  double least_rate;                               /* 0: a tenth of the peak */
+  double stable_rate;                              /* 0: half way between these */
+  uint64_t warmup_steps, stable_from, anneal_from; /* the last two 0: 60% and 80% of the steps */
+  uint32_t inverse_sqrt;
+  uint64_t batch, sequence; /* fails unless the artifact was compiled for them; 0: for any */
+  double spike_factor;      /* a loss above that times its running average is a spike: the run goes back to the last
+                               checkpoint and on without the batches that led there; 0: nothing is a spike */
+  uint64_t skip_batches;    /* how many those are; 0: 1, the one with the spike */
+  const char *params;       /* safetensors file with the weights to start with; NULL: those of the artifact */
+  ingot_launch launch;
+  uint64_t interleaving_seed;
+  uint64_t memory_limit;
+} ingot_train_options;
+
+typedef enum ingot_train_event {
+  INGOT_TRAIN_STEP = 0,
+  INGOT_TRAIN_RESUMED = 1,    /* from checkpoint `path` */
+  INGOT_TRAIN_UNREADABLE = 2, /* checkpoint `path` is damaged and was passed over */
+  INGOT_TRAIN_REWOUND = 3     /* to checkpoint `path`, after a spike at `step` */
+} ingot_train_event;
+
+typedef struct ingot_train_report {
+  size_t size;
+  ingot_train_event event;
+  uint64_t step;
+  double loss, average_loss; /* the latter running */
+  double grad_norm;          /* 0 if the artifact does not tell */
+  double learning_rate;
+  double seconds;   /* since the end of the step before */
+  uint64_t tokens;  /* of the step */
+  const char *path; /* NULL with INGOT_TRAIN_STEP */
+} ingot_train_report;
+
+/* Returns 0 to go on, anything else to stop. What `report` points to lives as long as the call. */
+typedef int (*ingot_train_callback)(void *user, const ingot_train_report *report);
+
+/* Runs entry `train_step` until all steps are done. Nothing that exists is overwritten: fails if the folder holds
+ * checkpoints and `resume` is 0. Fails on a loss that is not finite, before that state is saved. `callback` may be
+ * NULL. A stopped run returns INGOT_CANCELLED and has a checkpoint. */
+INGOT_EXPORT ingot_status *ingot_train_run(ingot_trainer *trainer, const ingot_train_options *options,
+                                           ingot_train_callback callback, void *user);
+/* Stops the run in progress after its step, or the next one before its first. May be called from any thread and from a
+ * signal handler. */
+INGOT_EXPORT void ingot_train_stop(ingot_trainer *trainer);
 
 #ifdef __cplusplus
 }

@@ -57,7 +57,8 @@ static void test_null_and_bad_arguments(void) {
   CHECK(is(ingot_session_reset(NULL), INGOT_INVALID_ARGUMENT, "session"));
   CHECK(is(ingot_run(NULL, "x", NULL, 0, NULL, 0), INGOT_INVALID_ARGUMENT, "session"));
   CHECK(is(ingot_generate(NULL, NULL, NULL, NULL), INGOT_INVALID_ARGUMENT, "session"));
-  CHECK(is(ingot_train_create(NULL, NULL, &trainer), INGOT_UNSUPPORTED, "training is not supported yet"));
+  CHECK(is(ingot_train_create(NULL, NULL, &trainer), INGOT_INVALID_ARGUMENT, "artifact"));
+  CHECK(is(ingot_train_run(NULL, NULL, NULL, NULL), INGOT_INVALID_ARGUMENT, "trainer"));
   CHECK(artifact == NULL && executor == NULL && session == NULL && trainer == NULL);
   CHECK(ingot_artifact_manifest(NULL) == NULL && ingot_executor_workers(NULL) == 0);
   CHECK(strcmp(ingot_runtime_version(), "0.1.0") == 0);
@@ -65,6 +66,7 @@ static void test_null_and_bad_arguments(void) {
   ingot_executor_close(NULL);
   ingot_session_close(NULL);
   ingot_train_close(NULL);
+  ingot_train_stop(NULL);
   ingot_status_free(NULL);
   ingot_cancel(NULL);
 }

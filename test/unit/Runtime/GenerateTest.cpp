@@ -48,7 +48,7 @@ TEST_F(GenerateTest, GenerationContinuesAndForks) {
     all.insert(all.end(), more.begin(), more.end());
     EXPECT_EQ(all, expected);
   }
-  session->reset();
+  ASSERT_TRUE(session->reset());
   options.prompts[0].tokens = {1, 2, 3};
   options.maxTokens = 12;
   EXPECT_EQ(generateTokens(*session, options), expected);
@@ -240,7 +240,7 @@ TEST_F(GenerateTest, LaunchesOfSeveralStepsStop) {
   EXPECT_EQ(result->sequences[0].reason, FinishReason::Stop);
   // Asked for each token of the launch, and heeded after it: the first comes from the prompt's step.
   options.stops.clear();
-  session->reset();
+  ASSERT_TRUE(session->reset());
   int heard = 0;
   result = generate(*session, options, [&](const GeneratedToken &) { return ++heard < 3; });
   ASSERT_TRUE(result);
@@ -268,7 +268,7 @@ TEST_F(GenerateTest, CancellationReachesIntoALaunch) {
   other.join();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.status().code(), StatusCode::cancelled);
-  session->reset();
+  ASSERT_TRUE(session->reset());
   options.maxTokens = 5;
   EXPECT_EQ(generateTokens(*session, options), decoderReference(decoder, {1, 2, 3}, 5));
 }

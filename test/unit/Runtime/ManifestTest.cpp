@@ -91,6 +91,62 @@ TEST(ManifestTest, NamesMistakes) {
   EXPECT_EQ(message(printManifest(huge)), "manifest.params[0]: has a shape that is negative or too large");
 }
 
+/// A state may start as a parameter of its type.
+TEST(ManifestTest, StatesThatStartAsParameters) {
+  Manifest manifest = makeManifest();
+  manifest.params[0].layout = "panels<axis = 1, width = 4>";
+  manifest.params[0].shape = {2, 16, 4}; // of 16x8
+  ManifestState state;
+  state.name = "trained";
+  state.shape = {16, 8};
+  state.param = manifest.params[0].name;
+  manifest.state.push_back(state);
+  auto printed = [&] {
+    manifest.state.back() = state;
+    return message(printManifest(manifest));
+  };
+  EXPECT_EQ(printed(), "accepted");
+  EXPECT_EQ(parseManifest(printManifest(manifest))->findState("trained")->param, "embedding");
+  state.dtype = DType::bf16;
+  EXPECT_EQ(printed(), "accepted") << "float32 and bfloat16 stand for each other";
+  state.dtype = DType::i32;
+  EXPECT_EQ(printed(), "manifest: state 'trained' expects the type of parameter 'embedding', but has i32[16,8]");
+  state.dtype = DType::f32;
+  state.shape = {8, 16};
+  EXPECT_EQ(printed(), "manifest: state 'trained' expects the type of parameter 'embedding', but has f32[8,16]");
+  state.shape = {16, 8};
+  state.param = "nothing";
+  EXPECT_EQ(printed(), "manifest: state 'trained' starts as the unknown parameter 'nothing'");
+}
+
+/// Inputs and outputs of a step of training.
+TEST(ManifestTest, RolesOfTraining) {
+  Manifest manifest = makeManifest();
+  ManifestEntry &entry = manifest.entries[0];
+  entry.inputs = {{"tokens", DType::i32, {2, 8}, "tokens", {}},
+                  {"targets", DType::i32, {2, 8}, "targets", {}},
+                  {"weights", DType::f32, {2, 8}, "weights", {}},
+                  {"lr", DType::f32, {}, "lr", {}},
+                  {"step", DType::i32, {1}, "step", {}}};
+  entry.outputs = {{"loss", DType::f32, {}, "loss", {}}, {"norm", DType::f32, {}, "grad_norm", {}}};
+  EXPECT_EQ(message(printManifest(manifest)), "accepted");
+  EXPECT_TRUE(parseManifest(printManifest(manifest))->entries[0].trains());
+  EXPECT_FALSE(parseManifest(printManifest(manifest))->entries[1].trains());
+  auto with = [&](size_t input, DType dtype, std::vector<int64_t> shape) {
+    Manifest copy = manifest;
+    copy.entries[0].inputs[input].dtype = dtype;
+    copy.entries[0].inputs[input].shape = std::move(shape);
+    return message(printManifest(copy));
+  };
+  EXPECT_EQ(with(1, DType::f32, {2, 8}), "manifest.entries[0].inputs[1]: role 'targets' expects i32 of rank 2");
+  EXPECT_EQ(with(1, DType::i32, {2, 7}),
+            "manifest.entries[0]: 'targets' expects the shape of the input with role 'tokens'");
+  EXPECT_EQ(with(2, DType::f32, {1, 8}),
+            "manifest.entries[0]: 'weights' expects the shape of the input with role 'tokens'");
+  EXPECT_EQ(with(3, DType::f32, {2}), "manifest.entries[0].inputs[3]: role 'lr' expects one f32");
+  EXPECT_EQ(with(4, DType::f32, {}), "manifest.entries[0].inputs[4]: role 'step' expects one i32");
+}
+
 /// Logits of a prompt are those of all rows, or of the last one.
 TEST(ManifestTest, RowsOfLogits) {
   Manifest manifest = makeManifest();

@@ -161,7 +161,7 @@ TEST_F(SessionTest, CancelStopsAStepAndResetRepairs) {
   EXPECT_EQ(forward(*session, mlpInput(), {4, 8}, y).code(), StatusCode::cancelled);
   EXPECT_TRUE(forward(*session, mlpInput(), {4, 8}, y));
   session->cancel();
-  session->reset();
+  ASSERT_TRUE(session->reset());
   EXPECT_TRUE(forward(*session, mlpInput(), {4, 8}, y));
   EXPECT_EQ(y, mlpReference(mlpInput(), mlp));
 }

@@ -348,6 +348,72 @@ std::vector<int32_t> decoderReference(const Synthetic &artifact, std::vector<int
   return generated;
 }
 
+Synthetic makeTrained(int64_t vocabulary) {
+  Synthetic artifact = start("table");
+  addParam(artifact, "w", {vocabulary / 16, vocabulary, 16}, 5);
+  artifact.manifest.params[0].layout = "panels<axis = 0, width = 16>";
+  addParam(artifact, "scale", {3}, 6);
+  for (const char *name : {"w.trained", "w.m"}) {
+    ManifestState state;
+    state.name = name;
+    state.shape = {vocabulary, vocabulary};
+    state.param = artifact.manifest.state.empty() ? "w" : "";
+    artifact.manifest.state.push_back(state);
+  }
+  Program program = startProgram("train_step");
+  program.buffers = {buffer("tokens", BufferKind::Input, {2, 4}, "tokens", DType::i32),
+                     buffer("targets", BufferKind::Input, {2, 4}, "targets", DType::i32),
+                     buffer("weights", BufferKind::Input, {2, 4}, "weights"),
+                     buffer("lr", BufferKind::Input, {1}, "lr"),
+                     buffer("step", BufferKind::Input, {1}, "step", DType::i32),
+                     buffer("w", BufferKind::State, {vocabulary, vocabulary}, "w.trained"),
+                     buffer("m", BufferKind::State, {vocabulary, vocabulary}, "w.m"),
+                     buffer("partial", BufferKind::Scratch, {vocabulary, 2}),
+                     buffer("loss", BufferKind::Output, {1}, "loss"),
+                     buffer("norm", BufferKind::Output, {1}, "norm")};
+  program.arenaBytes = static_cast<uint64_t>(vocabulary) * 8;
+  program.events = {{"rows", 1, static_cast<uint32_t>(vocabulary)}};
+  program.bodies = {{"test__train_row", static_cast<uint64_t>(vocabulary) * 4}, {"test__sum_rows", 0}};
+  Launch rows = launch("rows", 0, {vocabulary}, {});
+  for (uint32_t i = 0; i < 8; ++i)
+    rows.arguments.push_back(whole(i));
+  rows.arguments.push_back(constant(vocabulary));
+  rows.arguments.push_back(constant(8));
+  for (uint32_t i : {0u, 1u, 2u, 3u, 4u})
+    rows.reads.push_back(all(program, i));
+  for (uint32_t i : {5u, 6u}) {
+    rows.reads.push_back({i, {index(0), zero()}, {1, vocabulary}, false});
+    rows.writes.push_back(rows.reads.back());
+  }
+  rows.writes.push_back({7, {index(0), zero()}, {1, 2}, false});
+  rows.mustWrite = rows.writes;
+  rows.signals = {{0, zero()}};
+  Launch sum = launch("sum", 1, {1}, {whole(7), whole(8), whole(9), constant(vocabulary)});
+  sum.reads = {all(program, 7)};
+  sum.writes = {all(program, 8), all(program, 9)};
+  sum.mustWrite = sum.writes;
+  sum.waits = {{0, zero()}};
+  program.launches = {rows, sum};
+  std::pair<int64_t, int64_t> range(0, vocabulary - 1);
+  addEntry(artifact, program,
+           {{"tokens", DType::i32, {2, 4}, "tokens", range},
+            {"targets", DType::i32, {2, 4}, "targets", {}},
+            {"weights", DType::f32, {2, 4}, "weights", {}},
+            {"lr", DType::f32, {1}, "lr", {}},
+            {"step", DType::i32, {1}, "step", {}}},
+           {{"loss", DType::f32, {1}, "loss", {}}, {"norm", DType::f32, {1}, "grad_norm", {}}});
+  return artifact;
+}
+
+std::vector<float> trainedStart(const Synthetic &artifact) {
+  const std::vector<int64_t> &shape = artifact.manifest.params[0].shape; // [panel, column, row within]
+  std::vector<float> value;
+  for (int64_t row = 0; row < shape[1]; ++row)
+    for (int64_t column = 0; column < shape[1]; ++column)
+      value.push_back(artifact.params[0][static_cast<size_t>(((row / 16) * shape[1] + column) * 16 + row % 16)]);
+  return value;
+}
+
 Synthetic makeSlow(int64_t tasks, int64_t work) {
   Synthetic artifact = start("slow");
   Program program = startProgram("forward");

@@ -52,6 +52,13 @@ Synthetic makeDecoder(int64_t maxSeq = 32, int64_t vocabulary = 256);
 std::vector<int32_t> decoderReference(const Synthetic &artifact, std::vector<int32_t> prompt, int count,
                                       std::vector<std::vector<float>> *logits = nullptr);
 
+/// Entry `train_step`: a table [vocabulary, vocabulary] that predicts the next token, trained with momentum, on batches
+/// of 2 sequences of 4 tokens. Its parameter `w` is stored in panels of 16 rows, its state `w.trained` starts as it,
+/// and `w.m` as 0. Target 254 makes the loss no number, target 255 makes it large. `scale` is not trained.
+Synthetic makeTrained(int64_t vocabulary = 256);
+/// The row-major value of its `w`.
+std::vector<float> trainedStart(const Synthetic &artifact);
+
 /// Entry `forward`: `tasks` tasks that each take a while. y f32[tasks].
 Synthetic makeSlow(int64_t tasks, int64_t work);
 

@@ -95,6 +95,51 @@ BODY(test__sample) {
   next[0] = (int32_t)(mixed % vocabulary);
 }
 
+// One row of a table that predicts the next token by squares: for each position whose token is the row, the error to
+// the target's one-hot vector, times its weight. Row and its momentum are updated in place, with a rate that depends on
+// the step; partial[row] = (sum of squares, squared norm of the gradient). Target 254 gives a loss that is no number,
+// 255 one that is large. index = (row); integers = vocabulary, positions
+BODY(test__train_row) {
+  float *gradient = scratch;
+  const int32_t *tokens = buffers[0], *targets = buffers[1], *step = buffers[4];
+  const float *weights = buffers[2], *lr = buffers[3];
+  int64_t vocabulary = integers[0], positions = integers[1];
+  float *row = (float *)buffers[5] + index[0] * vocabulary, *momentum = (float *)buffers[6] + index[0] * vocabulary,
+        *partial = (float *)buffers[7] + index[0] * 2, loss = 0, norm = 0;
+  for (int64_t v = 0; v < vocabulary; ++v)
+    gradient[v] = 0;
+  for (int64_t p = 0; p < positions; ++p) {
+    float poison = targets[p] == 255 ? 1000.0f : 1.0f;
+    for (int64_t v = 0; v < vocabulary && tokens[p] == index[0]; ++v) {
+      float error = (row[v] - (v == targets[p] ? 1.0f : 0.0f)) * poison;
+      loss += error * error * weights[p];
+      gradient[v] += 2 * error * weights[p];
+    }
+    if (tokens[p] == index[0] && targets[p] == 254)
+      loss = __builtin_nanf("");
+  }
+  for (int64_t v = 0; v < vocabulary; ++v) {
+    norm += gradient[v] * gradient[v];
+    momentum[v] = 0.5f * momentum[v] + gradient[v];
+    row[v] -= lr[0] * momentum[v] / (1.0f + 1.0f / (float)step[0]);
+  }
+  partial[0] = loss;
+  partial[1] = norm;
+}
+
+// loss and norm = sums of the columns of partial: [n, 2]; integers = n
+BODY(test__sum_rows) {
+  (void)scratch, (void)index;
+  const float *partial = buffers[0];
+  float loss = 0, norm = 0;
+  for (int64_t i = 0; i < integers[0]; ++i) {
+    loss += partial[2 * i];
+    norm += partial[2 * i + 1];
+  }
+  *(float *)buffers[1] = loss;
+  *(float *)buffers[2] = norm;
+}
+
 // Burns time until told otherwise, for tests of cancellation; y[i] = 1.
 BODY(test__slow) {
   (void)scratch;
