@@ -1,4 +1,4 @@
-#include "dialects/Ingot/Ingot.h"
+#include "dialects/Ingot/Train.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -19,6 +19,10 @@ void IngotDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/Ingot/IngotOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Ingot/IngotTrainOps.cpp.inc"
       >();
   addAttributes<
 #define GET_ATTRDEF_LIST
@@ -80,6 +84,8 @@ LogicalResult IngotDialect::verifyRegionResultAttribute(Operation *op, unsigned,
   StringRef name = attr.getName().getValue();
   if (name == kState)
     return verifyBinding<StateOp>(op, attr, func.getResultTypes()[index]);
+  if (name == kGradient)
+    return verifyBinding<ParamOp>(op, attr, func.getResultTypes()[index]);
   if (name == kOutput || name == kRole)
     return verifyName(op, attr);
   return op->emitOpError() << "has no result attribute '" << name << "'";

@@ -17,7 +17,8 @@ def Ingot_Dialect : Dialect {
     A module declares each parameter and state once. An entry is a public `func.func`; it receives parameters and
     states as arguments tied by the argument attributes `ingot.param = @name` and `ingot.state = @name`, and its other
     arguments are inputs named by `ingot.input = "name"` with an optional `ingot.role`. It returns each new state as
-    a result with `ingot.state = @name`; its other results are outputs named by `ingot.output = "name"`.
+    a result with `ingot.state = @name`; its other results are outputs named by `ingot.output = "name"`, or gradients of
+    a parameter, `ingot.gradient = @name`.
     See docs/rationale/ingot.md for why the dialect is the way it is.
   }];
   let useDefaultAttributePrinterParser = 1;
@@ -35,6 +36,8 @@ def Ingot_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kInput = "ingot.input";
     /// Result attribute: name of an output.
     static constexpr ::llvm::StringLiteral kOutput = "ingot.output";
+    /// Result attribute: symbol of the parameter whose gradient the result is.
+    static constexpr ::llvm::StringLiteral kGradient = "ingot.gradient";
     /// Attribute of a state: names of the model's inputs and outputs that it stands for.
     static constexpr ::llvm::StringLiteral kFrom = "ingot.from";
     /// Argument and result attribute: tokens, start, count, logits, loss, lr, step, rng.

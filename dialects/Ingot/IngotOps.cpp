@@ -8,6 +8,24 @@
 using namespace mlir;
 using namespace ingot;
 
+/// `init 0.0` or `from @param`, whose `init` is 0.
+static ParseResult parseStateStart(OpAsmParser &parser, FloatAttr &init, FlatSymbolRefAttr &from) {
+  if (succeeded(parser.parseOptionalKeyword("from"))) {
+    init = parser.getBuilder().getF64FloatAttr(0.0);
+    return parser.parseAttribute(from);
+  }
+  return failure(parser.parseKeyword("init", " or 'from'") || parsePlainFloat(parser, init));
+}
+
+static void printStateStart(OpAsmPrinter &printer, Operation *op, FloatAttr init, FlatSymbolRefAttr from) {
+  if (from) {
+    printer << "from " << from;
+    return;
+  }
+  printer << "init ";
+  printPlainFloat(printer, op, init);
+}
+
 #define GET_OP_CLASSES
 #include "dialects/Ingot/IngotOps.cpp.inc"
 
@@ -75,6 +93,19 @@ LogicalResult ParamOp::verify() {
 }
 
 LogicalResult StateOp::verify() { return verifyStatic(*this, getTensorType()); }
+
+LogicalResult StateOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (!getFromAttr())
+    return success();
+  auto param = symbols.lookupNearestSymbolFrom<ParamOp>(*this, getFromAttr());
+  if (!param)
+    return emitOpError() << "starts as " << getFromAttr() << ", which no 'ingot.param' declares";
+  auto type = getTensorType(), start = param.getTensorType();
+  if (start.getShape() != type.getShape() || start.getElementType() != type.getElementType())
+    return emitOpError() << "expects parameter " << getFromAttr() << " of shape and element type of " << type
+                         << ", but got " << start;
+  return success();
+}
 
 //===----------------------------------------------------------------------===//
 // Dot

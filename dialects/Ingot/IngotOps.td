@@ -9,10 +9,6 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def Ingot_FloatTensor : RankedTensorOf<[F16, BF16, F32, F64]>;
-def Ingot_IndexTensor : RankedTensorOf<[I32, I64]>;
-def Ingot_AnyTensor : RankedTensorOf<[I1, I8, I32, I64, F16, BF16, F32, F64]>;
-
 //===----------------------------------------------------------------------===//
 // Declarations
 //===----------------------------------------------------------------------===//
@@ -40,17 +36,26 @@ def Ingot_ParamOp : Ingot_Op<"param", [Symbol]> {
   }];
 }
 
-def Ingot_StateOp : Ingot_Op<"state", [Symbol]> {
+def Ingot_StateOp : Ingot_Op<"state", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "declares a state of the model";
   let description = [{
-    A named tensor that survives steps, e.g. the KV cache. Every element starts as `init`. An entry that receives it
+    A named tensor that survives steps, e.g. the KV cache. Every element starts as `init`, or the state starts as the
+    value of the parameter that `from` names: the weights of a model that is being trained. An entry that receives it
     as an argument returns its new value as a result with the same `ingot.state` attribute, and Plan updates it in
     place.
 
-    Example: `ingot.state @kv init 0.0 : tensor<5x2x1x4x512x8xf32>`
+    Preconditions: static shape; a parameter named by `from` has the same shape and element type.
+    Errors: "expects parameter @w of shape and element type of 'tensor<4xf32>', but got 'tensor<5xf32>'".
+
+    Examples:
+    ```mlir
+    ingot.state @kv init 0.0 : tensor<5x2x1x4x512x8xf32>
+    ingot.state @"wq.trained" from @wq : tensor<64x64xf32>
+    ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, F64Attr:$init, TypeAttrOf<Ingot_AnyTensor>:$type);
-  let assemblyFormat = "$sym_name `init` custom<PlainFloat>($init) attr-dict `:` $type";
+  let arguments = (ins SymbolNameAttr:$sym_name, F64Attr:$init, TypeAttrOf<Ingot_AnyTensor>:$type,
+      OptionalAttr<FlatSymbolRefAttr>:$from);
+  let assemblyFormat = "$sym_name custom<StateStart>($init, $from) attr-dict `:` $type";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }

@@ -4,9 +4,6 @@
 
 include "dialects/Ingot/IngotAttentionOps.td"
 
-def Ingot_I32Tensor : RankedTensorOf<[I32]>;
-def Ingot_F32Tensor : RankedTensorOf<[F32]>;
-
 def Ingot_CountTokensOp : Ingot_Op<"count_tokens", [Pure, AllTypesMatch<["counts", "result"]>,
     AllTypesMatch<["start", "count", "sampled"]>]> {
   let summary = "counts the tokens that a sequence has had";

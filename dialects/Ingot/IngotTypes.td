@@ -1,10 +1,16 @@
-// Attributes and enums of the `ingot` dialect.
+// Attributes, enums and kinds of operands of the `ingot` dialect.
 #ifndef INGOT_TYPES_TD
 #define INGOT_TYPES_TD
 
 include "dialects/Ingot/IngotDialect.td"
 include "dialects/Ingot/IngotEnums.td"
 include "mlir/IR/AttrTypeBase.td"
+
+def Ingot_FloatTensor : RankedTensorOf<[F16, BF16, F32, F64]>;
+def Ingot_IndexTensor : RankedTensorOf<[I32, I64]>;
+def Ingot_AnyTensor : RankedTensorOf<[I1, I8, I32, I64, F16, BF16, F32, F64]>;
+def Ingot_I32Tensor : RankedTensorOf<[I32]>;
+def Ingot_F32Tensor : RankedTensorOf<[F32]>;
 
 def Ingot_PanelsAttr : AttrDef<Ingot_Dialect, "Panels"> {
   let mnemonic = "panels";

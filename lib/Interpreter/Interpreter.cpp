@@ -125,6 +125,8 @@ FailureOr<Array> Interpreter::initialState(Operation *user, StringRef name, Shap
   if (!element)
     return emitError(user->getLoc()) << "state of type " << type << " cannot be interpreted";
   auto declaration = module.lookupSymbol<StateOp>(name);
+  if (declaration && declaration.getFromAttr())
+    return param(user, *declaration.getFrom(), type);
   double init = declaration ? declaration.getInit().convertToDouble() : 0.0;
   Cell cell;
   if (isFloat(*element))

@@ -150,7 +150,7 @@ struct AddSamplingPass : ingot::impl::AddSamplingBase<AddSamplingPass> {
         RankedTensorType::get({decoder.logitsType.getDimSize(0), 2, decoder.logitsType.getDimSize(2)}, b.getI32Type());
     Operation *found = SymbolTable::lookupSymbolIn(getOperation(), stateName);
     if (!found)
-      return StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type);
+      return StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type, FlatSymbolRefAttr());
     auto state = dyn_cast<StateOp>(found);
     if (state && state.getTensorType() == type)
       return state;

@@ -190,7 +190,7 @@ struct KvInPlacePass : ingot::impl::KvInPlaceBase<KvInPlacePass> {
       return {};
     }
     OpBuilder b(decoder.func);
-    auto state = StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type);
+    auto state = StateOp::create(b, decoder.func.getLoc(), stateName, APFloat(0.0), type, FlatSymbolRefAttr());
     state->setAttr(IngotDialect::kFrom, b.getArrayAttr(originsOf(decoder)));
     return state;
   }

@@ -54,6 +54,19 @@ Array gather(const Array &table, const Array &indices, bool panels);
 /// Writes rows c < count[b] of `source` [b, c, g, d] to page [b, g, start[b] + c, d]; rows outside are not written.
 void appendRows(const Array &source, const Array &page, const Array &start, const Array &count);
 
+struct LossInputs {
+  Array logits, targets;
+  std::optional<Array> weights;
+  double zLoss = 0.0;
+};
+/// The loss and the log-sum-exp of each row (float32), as `ingot.cross_entropy` has them.
+std::pair<Array, Array> crossEntropy(Mode mode, const LossInputs &inputs);
+Array crossEntropyGrad(Mode mode, const LossInputs &inputs, const Array &lse, const Array &upstream);
+Array scatterAdd(Mode mode, const Array &updates, const Array &indices, const Array &into);
+/// Gradients of query, key and value; `inputs` without a cache.
+std::array<Array, 3> attentionGrad(Mode mode, const AttentionInputs &inputs, const Array &out, const Array &lse,
+                                   const Array &upstream);
+
 /// `ingot.count_tokens` on `counts` itself.
 void countTokens(const Array &tokens, const Array &counts, const Array &start, const Array &count,
                  const Array &sampled);

@@ -17,6 +17,7 @@ void attachScfModels(mlir::MLIRContext *context);
 void attachFuncModels(mlir::MLIRContext *context);
 void attachAffineModels(mlir::MLIRContext *context);
 void attachIngotModels(mlir::MLIRContext *context);
+void attachIngotTrainingModels(mlir::MLIRContext *context);
 void attachTileModels(mlir::MLIRContext *context);
 
 /// A model that is one function.

@@ -25,6 +25,9 @@ void ingot::interpreter::registerInterpreterModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, scf::SCFDialect *) { attachScfModels(context); });
   registry.addExtension(+[](MLIRContext *context, func::FuncDialect *) { attachFuncModels(context); });
   registry.addExtension(+[](MLIRContext *context, affine::AffineDialect *) { attachAffineModels(context); });
-  registry.addExtension(+[](MLIRContext *context, IngotDialect *) { attachIngotModels(context); });
+  registry.addExtension(+[](MLIRContext *context, IngotDialect *) {
+    attachIngotModels(context);
+    attachIngotTrainingModels(context);
+  });
   registry.addExtension(+[](MLIRContext *context, tile::TileDialect *) { attachTileModels(context); });
 }
