@@ -43,7 +43,8 @@ std::vector<Area> streamedAreas(const Program &program, const TaskRange &range, 
   for (int64_t task = range.begin; task < range.end && limit > 0; ++task)
     for (const Access &read : launch.reads) {
       uint64_t begin = 0, bytes = 0;
-      if (!read.stream || !findArea(read, program.buffers[read.buffer], launch.indexOf(task), begin, bytes))
+      if (!read.stream || !buffers[read.buffer] ||
+          !findArea(read, program.buffers[read.buffer], launch.indexOf(task), begin, bytes))
         continue;
       const std::byte *address = buffers[read.buffer] + begin;
       bytes = std::min(bytes, limit);

@@ -59,6 +59,11 @@ TEST_F(PrefetchTest, BoxesWithoutGapsOnly) {
   EXPECT_EQ(found[0].bytes, 3u * 6 * 4);
 }
 
+TEST_F(PrefetchTest, WeightsThatAreNotLoadedHaveNoArea) {
+  buffers[0] = nullptr;
+  EXPECT_TRUE(areas(2, 5, 1 << 20).empty());
+}
+
 TEST_F(PrefetchTest, WalksThroughAllLines) {
   const std::vector<Area> both = {{memory.data(), 1000}, {memory.data() + 1024, 64}};
   Prefetch prefetch(both);
