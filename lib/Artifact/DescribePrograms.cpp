@@ -103,6 +103,8 @@ std::vector<runtime::ManifestState> ingot::describeStates(ModuleOp module) {
     ArrayRef<int64_t> shape = op.getTensorType().getShape();
     state.shape.assign(shape.begin(), shape.end());
     state.init = op.getInit().convertToDouble();
+    if (op.getFromAttr())
+      state.param = op.getFrom()->str();
     if (const char *role = roles.lookup(op.getSymName()))
       state.role = role;
     if (auto from = op->getAttrOfType<ArrayAttr>(IngotDialect::kFrom))

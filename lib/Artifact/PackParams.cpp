@@ -16,7 +16,7 @@ using namespace ingot;
 static size_t elementBytes(RankedTensorType type) { return llvm::divideCeil(type.getElementTypeBitWidth(), 8); }
 
 FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp module) {
-  llvm::StringMap<program::DType> used;
+  llvm::StringMap<program::DType> used, states;
   for (auto op : module.getOps<task::ProgramOp>()) {
     FailureOr<program::Program> program = exportProgram(op);
     if (failed(program))
@@ -24,7 +24,13 @@ FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp mo
     for (const program::Buffer &buffer : program->buffers)
       if (buffer.kind == program::BufferKind::Param)
         used[buffer.name] = buffer.dtype;
+      else if (buffer.kind == program::BufferKind::State)
+        states[buffer.name] = buffer.dtype;
   }
+  // A state that starts as a parameter has its element type.
+  for (auto op : module.getOps<StateOp>())
+    if (auto it = states.find(op.getSymName()); it != states.end() && op.getFromAttr())
+      used.try_emplace(*op.getFrom(), it->second);
   std::vector<runtime::ManifestParam> params;
   for (auto op : module.getOps<ParamOp>()) {
     auto it = used.find(op.getSymName());

@@ -9,7 +9,8 @@
 
 namespace ingot {
 
-/// The parameters that programs of `module` use, in order of declaration, without member, offset and checksum.
+/// The parameters that programs of `module` use or that their states start as, in order of declaration, without member,
+/// offset and checksum.
 mlir::FailureOr<std::vector<runtime::ManifestParam>> describeParams(mlir::ModuleOp module);
 
 /// Whether all of `used` have data of their shape (row-major, or as they are stored) and element type, or of float32
