@@ -1,0 +1,150 @@
+#include "test/unit/Train/GradCheck.h"
+
+#include "dialects/Ingot/Ingot.h"
+#include "dialects/Registration.h"
+#include "ingot/Interpreter/Models.h"
+#include "ingot/Interpreter/Params.h"
+#include "ingot/Train/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <gtest/gtest.h>
+
+using namespace ingot;
+using namespace ingot::interpreter;
+using namespace ingot::test;
+
+namespace {
+
+/// Of the differences, a power of two: x + h is exact for the x that are drawn.
+constexpr double kStep = 0x1p-10;
+constexpr double kRelative = 1e-6;
+/// Rounding of a difference: about 2^-52 |loss| / kStep, and sums of a few dozen terms.
+constexpr double kRounding = 1e-11;
+
+std::string tensorType(const std::string &extents, const std::string &element) {
+  return "tensor<" + (extents.empty() ? "" : extents + "x") + element + ">";
+}
+
+std::string replaceAll(std::string text, const std::string &from, const std::string &to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+} // namespace
+
+std::ostream &ingot::test::operator<<(std::ostream &os, const GradCase &gradCase) { return os << gradCase.body; }
+
+std::string ingot::test::lossOf(const GradCase &gradCase, const std::string &element) {
+  std::string declarations, arguments, body = gradCase.body, result = tensorType(gradCase.result, element);
+  for (auto [i, extents] : llvm::enumerate(gradCase.params)) {
+    std::string name(1, static_cast<char>('a' + i)), type = tensorType(extents, element);
+    declarations += "ingot.param @" + name + " : " + type + "\n";
+    arguments += "%" + name + ": " + type + " {ingot.param = @" + name + "}, ";
+    body = replaceAll(body, "$" + name, type);
+  }
+  body = replaceAll(replaceAll(body, "$r", result), "$T", element);
+  std::string scalar = tensorType("", element), dims;
+  size_t rank = gradCase.result.empty() ? 0 : llvm::count(gradCase.result, 'x') + 1;
+  for (size_t dim = 0; dim < rank; ++dim)
+    dims += (dim ? ", " : "") + std::to_string(dim);
+  return declarations + "func.func @loss(" + arguments + "%u: " + result + " {ingot.input = \"u\"}) -> (" + scalar +
+         " {ingot.output = \"loss\", ingot.role = \"loss\"}) {\n" + body +
+         "\n%weighted = arith.mulf %r, %u : " + result + "\n%loss = ingot.reduce sum %weighted dims [" + dims +
+         "] : (" + result + ") -> " + scalar + "\nreturn %loss : " + scalar + "\n}\n";
+}
+
+mlir::DialectRegistry ingot::test::gradRegistry() {
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  registerDifferentiationModels(registry);
+  registerInterpreterModels(registry);
+  return registry;
+}
+
+GradCheck::GradCheck(const std::string &text, double low, double high, uint64_t seed)
+    : context(gradRegistry(), mlir::MLIRContext::Threading::DISABLED) {
+  module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  mlir::PassManager manager(&context);
+  manager.addPass(createDifferentiate());
+  if (!module || mlir::failed(manager.run(*module))) {
+    ADD_FAILURE() << "has no gradients:\n" << text;
+    module = nullptr;
+    return;
+  }
+  Random random(seed);
+  // Parameters are drawn from slots, one each, so that no two are close: maxima have no derivative there.
+  std::vector<ParamOp> params(module->getOps<ParamOp>().begin(), module->getOps<ParamOp>().end());
+  size_t total = 0;
+  for (ParamOp param : params)
+    total += param.getTensorType().getNumElements();
+  std::vector<double> numbers(total);
+  for (size_t i = 0; i < total; ++i)
+    numbers[i] = static_cast<float>(low + (high - low) * (i + 0.25 + 0.5 * random.unit()) / total);
+  random.shuffle(numbers);
+  llvm::ArrayRef<double> rest = numbers;
+  for (ParamOp param : params) {
+    mlir::RankedTensorType type = param.getTensorType();
+    values[param.getSymName()] =
+        Array::ofFloats(*elementOf(type.getElementType()), type.getShape(), rest.take_front(type.getNumElements()));
+    rest = rest.drop_front(type.getNumElements());
+  }
+  auto gradients = module->lookupSymbol<mlir::func::FuncOp>("gradients");
+  for (unsigned i = 1; i < gradients.getNumResults(); ++i)
+    names.push_back(
+        gradients.getResultAttrOfType<mlir::FlatSymbolRefAttr>(i, IngotDialect::kGradient).getValue().str());
+  Interpreter interpreter(*module);
+  Signature signature = *interpreter.signatureOf("loss");
+  for (const Port &port : signature.inputs) {
+    std::vector<double> irregular(llvm::product_of(port.shape));
+    llvm::generate(irregular, [&] { return static_cast<float>(0.5 + random.unit()); });
+    inputs[port.name] = Array::ofFloats(port.element, port.shape, irregular);
+  }
+}
+
+Arrays GradCheck::run(llvm::StringRef entry) {
+  Interpreter interpreter(*module, {}, [&](llvm::StringRef name) { return std::optional(values.lookup(name)); });
+  mlir::FailureOr<Arrays> outputs = interpreter.run(entry, inputs);
+  if (mlir::failed(outputs))
+    ADD_FAILURE() << "cannot run " << entry.str();
+  return mlir::succeeded(outputs) ? *outputs : Arrays();
+}
+
+double GradCheck::loss() { return run("loss").lookup("loss").floats().front(); }
+
+std::vector<double> GradCheck::gradient(size_t param) {
+  return run("gradients").lookup("result" + std::to_string(param + 1)).floats();
+}
+
+std::vector<double> GradCheck::differences(size_t param) {
+  Array original = values[names[param]];
+  std::vector<double> numbers = original.floats(), result;
+  auto lossAt = [&](size_t i, double number) {
+    std::vector<double> moved = numbers;
+    moved[i] = number;
+    values[names[param]] = Array::ofFloats(original.element(), original.shape(), moved);
+    return loss();
+  };
+  auto slope = [&](size_t i, double step) {
+    return (lossAt(i, numbers[i] + step) - lossAt(i, numbers[i] - step)) / (2 * step);
+  };
+  for (size_t i = 0; i < numbers.size(); ++i)
+    result.push_back((4 * slope(i, kStep / 2) - slope(i, kStep)) / 3);
+  values[names[param]] = original;
+  return result;
+}
+
+void GradCheck::expectAgreement() {
+  double rounding = kRounding * (1 + std::abs(loss()));
+  for (size_t param = 0; param < names.size(); ++param) {
+    std::vector<double> actual = gradient(param), expected = differences(param);
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < actual.size(); ++i)
+      EXPECT_NEAR(actual[i], expected[i], kRelative * std::abs(expected[i]) + rounding)
+          << "element " << i << " of " << names[param];
+  }
+}
