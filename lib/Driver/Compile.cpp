@@ -78,6 +78,8 @@ private:
                       : fail("'" + options.input + "' has no task.program: is it at the stage --from=task?");
     if (programs)
       return fail("'" + options.input + "' has a task.program: compile it with --from=task");
+    if (failed(checkStage()))
+      return failure();
     bool found = false;
     for (auto func : model.module->getOps<func::FuncOp>()) {
       found |= func.isPublic() && !func.isDeclaration();
@@ -86,6 +88,32 @@ private:
           return func.emitError() << "expects entries of static shape, but '" << func.getSymName() << "' has " << type;
     }
     return found ? success() : fail("'" + options.input + "' has no entry: expects a public function");
+  }
+
+  /// Whether `op` computes on tensors, where a kernel has tile operations.
+  static bool isTensorCompute(Operation *op) {
+    bool onTensors = llvm::any_of(op->getResultTypes(), [](Type type) { return isa<TensorType>(type); });
+    StringRef dialect = op->getDialect() ? op->getDialect()->getNamespace() : "";
+    return onTensors && !op->hasTrait<OpTrait::ConstantLike>() &&
+           (dialect == IngotDialect::getDialectNamespace() || dialect == "arith" || dialect == "math");
+  }
+
+  /// Functions hold tensor programs, or the kernels that these become.
+  LogicalResult checkStage() {
+    WalkResult result = model.module->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (options.from == Stage::Tile && isTensorCompute(op)) {
+        op->emitError() << "--from=tile expects kernels, which are tile operations in scf.forall, but got '"
+                        << op->getName() << "': compile a tensor program without --from";
+        return WalkResult::interrupt();
+      }
+      if (options.from == Stage::Ingot && isa_and_nonnull<tile::TileDialect>(op->getDialect())) {
+        op->emitError() << "expects a tensor program, but got '" << op->getName()
+                        << "': compile kernels with --from=tile";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
@@ -224,7 +252,7 @@ private:
         file.ok() ? file->writeAt(0, std::as_bytes(std::span(text.data(), text.size()))) : file.status();
     if (status.ok())
       status = file->commit();
-    return status.ok() ? success() : fail("cannot write '" + options.output + "': " + status.message());
+    return status.ok() ? success() : fail(status.message());
   }
 
   LogicalResult saveTemp(ModuleOp module, const Twine &name) {
