@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 
 import pytest
@@ -11,12 +12,19 @@ from toolchain import BIN, ingot, succeed
 
 pytestmark = pytest.mark.usefixtures("tools")
 
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
-def on_terminal(*arguments):
-    """(exit status, standard output, what standard error showed on a terminal)"""
+
+def on_terminal(*arguments, kind="xterm", ending=None):
+    """(exit status, standard output, what standard error showed on a terminal)
+
+    `ending`: a signal that the process gets when it has shown something."""
     ours, theirs = pty.openpty()
     command = [str(argument) for argument in (BIN / "ingot", *arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
+    environment = {**os.environ, "TERM": kind} if kind is not None else {k: v for k, v in os.environ.items() if k != "TERM"}
+    # What we ignore (SIGINT in the background of a shell, SIGHUP behind nohup) our children would ignore, too.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment,
+                               preexec_fn=lambda: [signal.signal(each, signal.SIG_DFL) for each in ENDING])
     os.close(theirs)
     shown = bytearray()
     while True:
@@ -27,6 +35,9 @@ def on_terminal(*arguments):
         if not part:
             break
         shown += part
+        if ending:
+            process.send_signal(ending)
+            ending = None
     os.close(ours)
     out = process.stdout.read().decode(errors="replace")
     return process.wait(timeout=300), out, shown.decode()
@@ -47,6 +58,24 @@ def test_compile_says_what_it_is_doing(small, tmp_path):
     assert left_over(shown) == [""]
     done = ingot(*command)
     assert succeed(done) == "" and done.stderr == ""
+
+
+def test_nothing_that_a_terminal_cannot_erase(seeded):
+    # The interpreter takes longer than a line waits to appear.
+    command = ["debug", seeded.artifact("named", "--target", "cpu:generic"), "--compare", "--steps", 25]
+    status, out, shown = on_terminal(*command)
+    assert status == 0 and re.search(r"\r\x1b\[K\S+, .*launch \d+ of \d+  \d+\.\d s", shown), shown
+    for kind in ("dumb", "", None):
+        status, same, shown = on_terminal(*command, kind=kind)
+        assert status == 0 and same == out and shown == "", kind
+
+
+@pytest.mark.parametrize("ending", ENDING)
+def test_nothing_is_left_of_what_was_interrupted(seeded, ending):
+    artifact = seeded.artifact("named", "--target", "cpu:generic")
+    status, _, shown = on_terminal("debug", artifact, "--compare", "--steps", 50, ending=ending)
+    assert status == -ending and "\x1b[K" in shown
+    assert left_over(shown) == [""]
 
 
 def test_messages_stand_on_lines_of_their_own(small, tmp_path):

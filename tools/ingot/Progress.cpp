@@ -3,7 +3,13 @@
 #include "Support.h"
 
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <iterator>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,9 +26,59 @@ size_t columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+constexpr std::string_view kErase = "\r\x1b[K";
+
+/// What a signal handler has to know: whether a line stands there, whether one is just being drawn, and that no other
+/// may be.
+std::atomic<bool> drawn, drawing, ending;
+
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+struct sigaction previousActions[std::size(kEndingSignals)];
+
+/// Never runs on the thread that draws, which blocks signals.
+extern "C" void eraseAndRaise(int signal) {
+  ending = true;
+  // A terminal that was stopped may hold a drawing up for long.
+  for (int i = 0; drawing && i < 100; ++i) {
+    timespec millisecond = {0, 1000000};
+    ::nanosleep(&millisecond, nullptr);
+  }
+  if (drawn)
+    static_cast<void>(!::write(STDERR_FILENO, kErase.data(), kErase.size()));
+  for (size_t i = 0; i < std::size(kEndingSignals); ++i)
+    if (kEndingSignals[i] == signal)
+      ::sigaction(signal, &previousActions[i], nullptr);
+  ::raise(signal);
+}
+
+void eraseOnSignals() {
+  struct sigaction action = {};
+  action.sa_handler = eraseAndRaise;
+  action.sa_flags = SA_NODEFER; // what it raises is handled before it returns
+  for (size_t i = 0; i < std::size(kEndingSignals); ++i)
+    // What the parent told us to ignore (nohup) stays ignored.
+    if (::sigaction(kEndingSignals[i], nullptr, &previousActions[i]) == 0 && previousActions[i].sa_handler != SIG_IGN)
+      ::sigaction(kEndingSignals[i], &action, nullptr);
+}
+
+bool canErase() {
+  const char *terminal = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) && terminal && *terminal && terminal != std::string_view("dumb");
+}
+
+/// A thread on which no signal handler runs.
+template <typename Work> std::thread startWithoutSignals(Work work) {
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  std::thread thread(work);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
 } // namespace
 
-Progress::Progress() : terminal(::isatty(STDERR_FILENO)) {}
+Progress::Progress() : terminal(canErase()) {}
 
 Progress::~Progress() {
   {
@@ -45,7 +101,9 @@ void Progress::show(const std::string &what) {
   if (painter.joinable())
     return;
   begin = Clock::now();
-  painter = std::thread([this] { draw(); });
+  static std::once_flag once;
+  std::call_once(once, eraseOnSignals);
+  painter = startWithoutSignals([this] { draw(); });
 }
 
 void Progress::erase() {
@@ -67,14 +125,18 @@ void Progress::draw() {
     std::snprintf(time, sizeof(time), "  %.1f s", std::chrono::duration<double>(elapsed).count());
     // A line that wraps could not be erased.
     std::string line = text.substr(0, columns() - std::min(columns(), std::string(time).size() + 1)) + time;
-    std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
-    drawn = true;
+    drawing = true;
+    if (!ending) {
+      drawn = true;
+      std::fprintf(stderr, "%s%s", kErase.data(), line.c_str());
+    }
+    drawing = false;
   }
 }
 
 void Progress::wipe() {
   if (drawn)
-    std::fprintf(stderr, "\r\x1b[K");
+    std::fprintf(stderr, "%s", kErase.data());
   drawn = false;
 }
 

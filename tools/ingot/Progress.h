@@ -10,7 +10,8 @@
 namespace ingot::tool {
 
 /// One line on standard error, "compiling for avx2  3.4 s", that is rewritten as time goes by (of all that was shown)
-/// and erased at the end. Nothing at all where standard error is no terminal.
+/// and erased at the end, also when SIGINT, SIGTERM or SIGHUP ends the process. Nothing at all where standard error is
+/// no terminal, or one that cannot erase (TERM is dumb or not set). There is one at a time.
 class Progress {
 public:
   Progress();
@@ -33,7 +34,7 @@ private:
   std::condition_variable changed;
   std::string text;        // empty: none
   Clock::time_point begin; // of the first `show`
-  bool drawn = false, ended = false;
+  bool ended = false;
   std::thread painter; // from the first `show` on
 };
 
