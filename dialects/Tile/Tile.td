@@ -1,3 +1,3 @@
-// Everything that tablegen reads for the `tile` dialect.
-include "dialects/Tile/TileAttentionOps.td"
+// Everything of the `tile` dialect, for its reference. The operations are generated in two parts.
 include "dialects/Tile/TileSamplingOps.td"
+include "dialects/Tile/TileTrainOps.td"

@@ -1,6 +1,6 @@
 // How one-shot bufferization sees tile ops: destination-passing, reading the destination only where they keep parts of
 // it. The op survives; only its operands become memrefs.
-#include "dialects/Tile/Tile.h"
+#include "dialects/Tile/Train.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
@@ -62,6 +62,6 @@ void tile::registerBufferizableOpInterfaceExternalModels(DialectRegistry &regist
   registry.addExtension(+[](MLIRContext *context, tile::TileDialect *) {
     auto attach = [&]<typename... Ops>() { (Ops::template attachInterface<TileBufferization<Ops>>(*context), ...); };
     attach.operator()<ContractOp, MapOp, RowOp, ReduceOp, RopeOp, PositionsOp, AttentionOp, PartialAttentionOp,
-                      CombineAttentionOp, GatherOp, ScatterOp, CountTokensOp, SampleWeightsOp, DrawOp>();
+                      CombineAttentionOp, GatherOp, ScatterOp, CountTokensOp, SampleWeightsOp, DrawOp, ScatterAddOp>();
   });
 }

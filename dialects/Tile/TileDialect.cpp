@@ -1,4 +1,4 @@
-#include "dialects/Tile/Tile.h"
+#include "dialects/Tile/Train.h"
 
 #include "mlir/IR/DialectImplementation.h"
 
@@ -13,5 +13,9 @@ void tile::TileDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/Tile/TileOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Tile/TileTrainOps.cpp.inc"
       >();
 }

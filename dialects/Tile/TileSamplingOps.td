@@ -2,7 +2,7 @@
 #ifndef TILE_SAMPLING_OPS_TD
 #define TILE_SAMPLING_OPS_TD
 
-include "dialects/Tile/TileOps.td"
+include "dialects/Tile/TileAttentionOps.td"
 
 def Tile_CountTokensOp : Tile_Op<"count_tokens"> {
   let summary = "counts the tokens that a sequence has had";

@@ -1,6 +1,7 @@
 // How attention, rotary embedding and cache updates become kernels.
-#include "lib/Plan/KernelBuilder.h"
+#include "lib/Plan/TileBuilder.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -83,13 +84,19 @@ struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, Atten
     auto attention = cast<AttentionOp>(op);
     RankedTensorType type = KernelBuilder::typeOf(attention.getOut());
     int64_t parts = partsOf(attention);
-    if (parts == 1)
+    if (parts == 1 && !needsSums(attention))
       return std::nullopt;
     SmallVector<int64_t> shape(type.getShape());
     shape.insert(shape.end() - 1, parts);
     shape.back() += 2;
     Type element = type.getElementTypeBitWidth() < 32 ? Float32Type::get(op->getContext()) : type.getElementType();
     PartialKernel kernel{RankedTensorType::get(shape, element), perKvHead(attention, builder, shape)};
+    if (parts == 1) {
+      // All keys in one part, and as many rows as there may be.
+      if (!attention.getStart())
+        cutRows(attention, builder, kernel.tiling);
+      return kernel;
+    }
     kernel.tiling.grid.push_back(parts);
     kernel.tiling.tile.offsets[3] = builder.gridIndex(2);
     kernel.tiling.tile.sizes[3] = 1;
@@ -100,6 +107,8 @@ struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, Atten
     auto attention = cast<AttentionOp>(op);
     int64_t keys = KernelBuilder::typeOf(attention.getKey()).getDimSize(2) / partsOf(attention);
     Inputs in(attention, builder, tile, {tile.offsets[3] * keys, keys});
+    if (!in.start)
+      std::tie(in.start, in.count) = placeOf(attention, builder, tile);
     Value first = builder.index(tile.offsets[3] * keys);
     Value out = builder.temporary(tile.sizes, elementTypeOf(destination), destination);
     return tile::PartialAttentionOp::create(builder.getBuilder(), builder.getLoc(), TypeRange(out.getType()),
@@ -113,22 +122,17 @@ struct AttentionKernel : KernelOpInterface::ExternalModel<AttentionKernel, Atten
   Tiling getTiling(Operation *op, KernelBuilder &builder) const {
     auto attention = cast<AttentionOp>(op);
     if (builder.getParts())
-      return splitLeading(attention.getOut(), 1);
+      return splitLeading(builder.getRoot(), builder.getRoot() == attention.getOut() ? 1 : 0);
     RankedTensorType type = KernelBuilder::typeOf(attention.getOut());
     Tiling tiling = perKvHead(attention, builder, type.getShape());
-    int64_t rows = type.getDimSize(1), group = groupOf(attention);
-    int64_t step = largestDivisor(rows, std::max<int64_t>(1, kRowsPerTask / group));
-    // A number of rows without a fitting divisor stays whole.
-    if (step < rows && step * group >= kLeastRowsPerTask) {
-      tiling.tile.offsets[1] = builder.gridIndex(2) * step;
-      tiling.tile.sizes[1] = step;
-      tiling.grid.push_back(rows / step);
-    }
+    cutRows(attention, builder, tiling);
     return tiling;
   }
 
   Value emitTile(Operation *op, KernelBuilder &builder, const Tile &tile, Value destination) const {
     auto attention = cast<AttentionOp>(op);
+    if (builder.getRoot() != attention.getOut())
+      return emitLogSumExp(builder, tile, destination);
     Value out = builder.temporary(tile.sizes, elementTypeOf(attention.getOut()), destination);
     OpBuilder &b = builder.getBuilder();
     if (Value parts = builder.getParts()) {
@@ -159,8 +163,62 @@ private:
     return KernelBuilder::typeOf(op.getQuery()).getDimSize(2) / KernelBuilder::typeOf(op.getKey()).getDimSize(1);
   }
 
+  /// Whether the log-sum-exp of the scores is asked for.
+  static bool needsSums(AttentionOp op) { return op.getLse() && !op.getLse().use_empty(); }
+
+  /// Blocks of rows where there are many; a number of rows without a fitting divisor stays whole.
+  static void cutRows(AttentionOp op, KernelBuilder &builder, Tiling &tiling) {
+    int64_t rows = KernelBuilder::typeOf(op.getQuery()).getDimSize(1), group = groupOf(op);
+    int64_t step = largestDivisor(rows, std::max<int64_t>(1, kRowsPerTask / group));
+    if (step == rows || step * group < kLeastRowsPerTask)
+      return;
+    tiling.tile.offsets[1] = builder.gridIndex(2) * step;
+    tiling.tile.sizes[1] = step;
+    tiling.grid.push_back(rows / step);
+  }
+
+  /// start and count that say about the rows of `tile` what attention without a cache means.
+  static std::pair<Value, Value> placeOf(AttentionOp op, KernelBuilder &builder, const Tile &tile) {
+    TileBuilder t(builder);
+    int64_t rows = KernelBuilder::typeOf(op.getQuery()).getDimSize(1);
+    int64_t keys = KernelBuilder::typeOf(op.getKey()).getDimSize(2);
+    auto constant = [&](int64_t value, ArrayRef<TileInput> plus) {
+      return t.map({1}, builder.getBuilder().getI32Type(), plus, [&](OpBuilder &b, ValueRange x) -> Value {
+        Value result = arith::ConstantOp::create(b, builder.getLoc(), b.getI32IntegerAttr(value));
+        return x.empty() ? result : arith::AddIOp::create(b, builder.getLoc(), result, x[0]).getResult();
+      });
+    };
+    if (!op.getCausal())
+      return {constant(0, {}), constant(std::max(rows, keys), {})};
+    Value row = builder.slice(t.iota(rows), {{tile.offsets[1]}, {1}});
+    return {constant(keys - rows, {{row, {0}}}), constant(rows, {})};
+  }
+
+  /// Largest score + log of the sum of the only part.
+  static Value emitLogSumExp(KernelBuilder &builder, const Tile &tile, Value destination) {
+    TileBuilder t(builder);
+    int64_t width = KernelBuilder::typeOf(builder.getParts()).getShape().back();
+    Type type = elementTypeOf(builder.getParts()), element = elementTypeOf(builder.getRoot());
+    auto column = [&](int64_t number) {
+      Tile part = tile;
+      part.offsets.append({builder.constant(0), builder.constant(number)});
+      part.sizes.append({1, 1});
+      return TileInput{builder.slice(builder.getParts(), part, {3, 4}), {0, 1, 2}};
+    };
+    Value out = builder.temporary(tile.sizes, element, destination);
+    return t.map(
+        tile.sizes, element, {column(width - 2), column(width - 1)},
+        [&](OpBuilder &b, ValueRange x) {
+          ScalarMath s{b, builder.getLoc(), type};
+          return s.narrow(s.add(x[0], s.log(x[1])), element);
+        },
+        out);
+  }
+
   /// Into how many parts the keys are cut: by shape alone.
   static int64_t partsOf(AttentionOp op) {
+    if (needsSums(op))
+      return 1;
     RankedTensorType query = KernelBuilder::typeOf(op.getQuery()), key = KernelBuilder::typeOf(op.getKey());
     int64_t keys = key.getDimSize(2), tasks = key.getDimSize(0) * key.getDimSize(1);
     if (!op.getStart() || query.getDimSize(1) > kFewRows || keys < kManyKeys)

@@ -148,5 +148,8 @@ void registerPointwiseKernels(mlir::DialectRegistry &registry);
 void registerRowKernels(mlir::DialectRegistry &registry);
 void registerShapeKernels(mlir::DialectRegistry &registry);
 void registerSamplingKernels(mlir::DialectRegistry &registry);
+void registerLossKernels(mlir::DialectRegistry &registry);
+void registerAttentionGradKernels(mlir::DialectRegistry &registry);
+void registerScatterKernels(mlir::DialectRegistry &registry);
 
 } // namespace ingot

@@ -26,11 +26,21 @@ def FormKernels : Pass<"ingot-form-kernels", "::mlir::ModuleOp"> {
     would repeat that for too many elements; contractions and attention only where no other anchor would repeat them: see
     docs/rationale/tile.md. Arguments get their stored shapes.
 
+    An operation with several results has a launch for each that is used. The new value of a state is written over the
+    old one, after all kernels that read that and as early as what it needs allows; one that cannot be (it needs other
+    elements of the state than it writes, or states exchange their values) gets memory of its own and is copied.
+
     ```mlir
     %0 = ingot.dot %x, %w contract [1] x [0] : (tensor<1x64xf32>, tensor<64x32xf32>) -> tensor<1x32xf32>
     // becomes
     %0 = scf.forall (%i) in (2) shared_outs(%o = %empty) -> (tensor<1x32xf32>) {
       ... tile.contract ... outs(%slice : tensor<1x16xf32>) ...
+    }
+
+    %new = arith.subf %w, %step : tensor<64x32xf32> // returned as the state whose argument is %w
+    // becomes
+    %new = scf.forall (%i) in (1) shared_outs(%o = %w) -> (tensor<64x32xf32>) {
+      ... tile.map ... ins(%o, %step : ...) outs(%o : tensor<64x32xf32>) ...
     }
     ```
   }];

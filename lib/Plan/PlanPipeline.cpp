@@ -64,6 +64,9 @@ void ingot::registerKernelModels(DialectRegistry &registry) {
   registerRowKernels(registry);
   registerShapeKernels(registry);
   registerSamplingKernels(registry);
+  registerLossKernels(registry);
+  registerAttentionGradKernels(registry);
+  registerScatterKernels(registry);
 }
 
 namespace {

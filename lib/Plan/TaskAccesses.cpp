@@ -137,6 +137,13 @@ SmallVector<BodyAccess> ingot::accessesOf(task::BodyOp body) {
     // A reshaped view is a box whose parts may stay unwritten.
     BodyAccess access = {view->argument.getArgNumber(), offsets,  view->sizes, write,
                          certain && view->refinable,    streamed, moved};
+    // What the task itself wrote before is no access to what others wrote.
+    auto wroteAll = [&](const BodyAccess &known) {
+      return known.certain && known.argument == access.argument && known.offsets == access.offsets &&
+             known.sizes == access.sizes;
+    };
+    if (!write && view->refinable && llvm::any_of(accesses, wroteAll))
+      return;
     auto *same = llvm::find_if(accesses, [&](const BodyAccess &known) { return known.sameBox(access); });
     if (same == accesses.end())
       accesses.push_back(access);

@@ -1,11 +1,17 @@
 // What is not updated in place, or has no role, is an error that names the value.
 // RUN: ingot-opt --ingot-plan-pipeline --split-input-file --verify-diagnostics %s
 
-ingot.state @s init 0.0 : tensor<4xf32>
-func.func @replaced(%s: tensor<4xf32> {ingot.state = @s}) -> (tensor<4xf32> {ingot.state = @s}) {
-  %n = math.exp %s : tensor<4xf32>
-  // expected-error @+1 {{expects the new value of state @s to be its argument, updated in place, but got a value in other memory}}
-  return %n : tensor<4xf32>
+ingot.state @a init 0.0 : tensor<1x2x1x1x4x8xf32>
+ingot.state @b init 0.0 : tensor<1x2x1x1x4x8xf32>
+func.func @exchanged(%k: tensor<1x1x1x8xf32> {ingot.input = "k"}, %a: tensor<1x2x1x1x4x8xf32> {ingot.state = @a},
+    %b: tensor<1x2x1x1x4x8xf32> {ingot.state = @b}, %start: tensor<1xi32> {ingot.input = "start"})
+    -> (tensor<1x2x1x1x4x8xf32> {ingot.state = @b}, tensor<1x2x1x1x4x8xf32> {ingot.state = @a}) {
+  %newa = ingot.kv_append %k, %k into %a layer 0 start %start count %start
+      : tensor<1x1x1x8xf32>, tensor<1x1x1x8xf32>, tensor<1x2x1x1x4x8xf32>, tensor<1xi32>, tensor<1xi32>
+  %newb = ingot.kv_append %k, %k into %b layer 0 start %start count %start
+      : tensor<1x1x1x8xf32>, tensor<1x1x1x8xf32>, tensor<1x2x1x1x4x8xf32>, tensor<1xi32>, tensor<1xi32>
+  // expected-error @+1 {{expects the new value of state @b to be its argument, updated in place, but got another argument}}
+  return %newa, %newb : tensor<1x2x1x1x4x8xf32>, tensor<1x2x1x1x4x8xf32>
 }
 
 // -----

@@ -69,3 +69,35 @@ func.func @cache(%q: tensor<1x1x4x8xf32> {ingot.input = "q"}, %k: tensor<1x1x2x8
       : (tensor<1x1x4x8xf32>, tensor<1x2x32x8xf32>, tensor<1x2x32x8xf32>, tensor<1xi32>, tensor<1xi32>) -> tensor<1x1x4x8xf32>
   return %o, %new : tensor<1x1x4x8xf32>, tensor<3x2x1x2x32x8xf32>
 }
+
+// A new value is written over the old one, where it is read, once every other reader of the old one is before it: the
+// update comes first in the entry and last in the order.
+// CHECK-LABEL: func @update
+// CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<16x16xf32> {ingot.state = @weight}
+// CHECK: ingot.kernel = "dot"
+// CHECK: scf.forall (%{{.*}}) in (1) shared_outs(%[[OUT:.*]] = %[[W]])
+// CHECK-NOT: %[[W]]
+// CHECK: tile.map [{{.*}}] ins(%{{.*}}, %[[OUT]] : tensor<16x16xf32>, tensor<16x16xf32>) outs(%[[OUT]] : tensor<16x16xf32>)
+// CHECK: ingot.kernel = "addf"
+ingot.state @weight init 0.5 : tensor<16x16xf32>
+func.func @update(%x: tensor<16x16xf32> {ingot.input = "x"}, %w: tensor<16x16xf32> {ingot.state = @weight})
+    -> (tensor<16x16xf32> {ingot.state = @weight}, tensor<16x16xf32> {ingot.output = "y"}) {
+  %new = arith.addf %x, %w : tensor<16x16xf32>
+  %y = ingot.dot %x, %w contract [1] x [1] : (tensor<16x16xf32>, tensor<16x16xf32>) -> tensor<16x16xf32>
+  return %new, %y : tensor<16x16xf32>, tensor<16x16xf32>
+}
+
+// One that needs other elements than it writes has memory of its own, and is copied.
+// CHECK-LABEL: func @turn
+// CHECK-SAME: %[[S:[a-z0-9]+]]: tensor<8x8xf32> {ingot.state = @square}
+// CHECK: %[[EMPTY:.*]] = tensor.empty()
+// CHECK: scf.forall (%{{.*}}) in (1) shared_outs(%{{.*}} = %[[EMPTY]])
+// CHECK: ingot.kernel = "subf"
+// CHECK: scf.forall (%{{.*}}) in (1) shared_outs(%{{.*}} = %[[S]])
+// CHECK: ingot.kernel = "broadcast"
+ingot.state @square init 0.0 : tensor<8x8xf32>
+func.func @turn(%s: tensor<8x8xf32> {ingot.state = @square}) -> (tensor<8x8xf32> {ingot.state = @square}) {
+  %t = ingot.transpose %s permutation [1, 0] : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  %new = arith.subf %s, %t : tensor<8x8xf32>
+  return %new : tensor<8x8xf32>
+}

@@ -19,16 +19,6 @@ func.func @dynamic(%x: tensor<?xf32> {ingot.input = "x"}) -> (tensor<?xf32> {ing
 
 // -----
 
-func.func @lse(%q: tensor<1x1x1x8xf32> {ingot.input = "q"}, %k: tensor<1x1x4x8xf32> {ingot.input = "k"})
-    -> (tensor<1x1x1x8xf32> {ingot.output = "o"}, tensor<1x1x1xf32> {ingot.output = "lse"}) {
-  // expected-error @+1 {{'ingot.attention' op with 2 results is not supported in kernels yet}}
-  %o, %l = ingot.attention %q, %k, %k scale 1.0
-      : (tensor<1x1x1x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>) -> (tensor<1x1x1x8xf32>, tensor<1x1x1xf32>)
-  return %o, %l : tensor<1x1x1x8xf32>, tensor<1x1x1xf32>
-}
-
-// -----
-
 func.func @constants(%x: tensor<2xf32> {ingot.input = "x"}) -> (tensor<2xf32> {ingot.output = "y"}) {
   // A constant that is no splat must be a parameter (ingot-hoist-constants).
   // expected-error @+1 {{'arith.constant' op is not supported in kernels yet}}

@@ -1,4 +1,5 @@
 // tile: the same kernels on tiles. On tensors the result is the updated destination, on memrefs it is written in place.
+#include "dialects/Tile/Train.h"
 #include "lib/Interpreter/Kernels/Kernels.h"
 #include "lib/Interpreter/Models/Models.h"
 
@@ -182,6 +183,12 @@ LogicalResult drawTile(tile::DrawOp op, Frame &frame) {
                          frame.array(op.getSeed())));
 }
 
+LogicalResult scatterAddTile(tile::ScatterAddOp op, Frame &frame) {
+  return finishTile(op, frame,
+                    scatterAdd(frame.getMode(), frame.array(op.getUpdates()), frame.array(op.getIndices()),
+                               frame.array(op.getOut())));
+}
+
 } // namespace
 
 void ingot::interpreter::attachTileModels(MLIRContext *context) {
@@ -199,4 +206,5 @@ void ingot::interpreter::attachTileModels(MLIRContext *context) {
   attach<tile::CountTokensOp, countTokensTile>(context);
   attach<tile::SampleWeightsOp, sampleWeightsTile>(context);
   attach<tile::DrawOp, drawTile>(context);
+  attach<tile::ScatterAddOp, scatterAddTile>(context);
 }

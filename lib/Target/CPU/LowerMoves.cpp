@@ -1,5 +1,6 @@
 #include "ingot/Target/CPU/Passes.h"
 
+#include "dialects/Tile/Train.h"
 #include "lib/Target/CPU/Lowering.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -116,6 +117,41 @@ static LogicalResult lowerScatter(ImplicitLocOpBuilder &builder, tile::ScatterOp
 }
 
 //===----------------------------------------------------------------------===//
+// Scatter add
+//===----------------------------------------------------------------------===//
+
+/// One update after the other; the columns of a row share vectors.
+static LogicalResult lowerScatterAdd(ImplicitLocOpBuilder &builder, tile::ScatterAddOp op, VectorShape shape) {
+  FailureOr<SmallVector<FlatView>> views = flattenAll(builder, op.getOperands());
+  if (failed(views))
+    return failure();
+  const FlatView &updates = (*views)[0], &indices = (*views)[1], &out = (*views)[2];
+  if (out.element.isInteger(1))
+    return op.emitOpError() << "a sum of i1 is not supported yet";
+  bool isFloat = isa<FloatType>(out.element);
+  emitLoops(builder, indices.shape, [&](ValueRange ivs) {
+    Value row = loadIndex(builder, indices, ivs);
+    row = arith::MaxSIOp::create(builder, row, indexConstant(builder, 0));
+    row = arith::MinSIOp::create(builder, row, indexConstant(builder, out.shape.front() - 1));
+    LoopNest nest;
+    nest.extents.assign(out.shape.begin() + 1, out.shape.end());
+    nest.out = subAccess(builder, out, row);
+    nest.inputs = {nest.out, subAccess(builder, updates, ivs)};
+    if (isFloat)
+      nest.convert = [=](LoopNest::Builder &b, Value value) {
+        return convertFloat(b, value, computeType(out.element));
+      };
+    nest.combine = [=](LoopNest::Builder &b, Value, ValueRange x, int64_t) -> Value {
+      return isFloat ? addf(b, x[0], x[1]) : arith::AddIOp::create(b, x[0], x[1]).getResult();
+    };
+    if (isFloat)
+      nest.finish = [=](LoopNest::Builder &b, Value value) { return convertFloat(b, value, out.element); };
+    emitLoopNest(builder, nest, shape);
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // Positions
 //===----------------------------------------------------------------------===//
 
@@ -141,6 +177,8 @@ struct LowerMoves : public cpu::impl::LowerMovesBase<LowerMoves> {
     using Builder = ImplicitLocOpBuilder;
     if (failed(lowerEach<tile::GatherOp>(root, [&](Builder &b, auto op) { return lowerGather(b, op, shape); })) ||
         failed(lowerEach<tile::ScatterOp>(root, [&](Builder &b, auto op) { return lowerScatter(b, op, shape); })) ||
+        failed(
+            lowerEach<tile::ScatterAddOp>(root, [&](Builder &b, auto op) { return lowerScatterAdd(b, op, shape); })) ||
         failed(lowerEach<tile::PositionsOp>(root, [&](Builder &b, auto op) { return lowerPositions(b, op); })))
       signalPassFailure();
   }

@@ -68,3 +68,10 @@ func.func @sampling(%t: memref<1x3xi32>, %n: memref<1x2x9xi32>, %i: memref<1xi32
   tile.draw ins(%w, %i, %i, %seed : memref<1x9xf32>, memref<1xi32>, memref<1xi32>, memref<1xi64>) outs(%y : memref<1xi32>)
   return
 }
+
+// CHECK-LABEL: func @training
+func.func @training(%u: memref<2x3x8xf32>, %i: memref<2x3xi32>, %t: memref<5x8xf32>) {
+  // CHECK: tile.scatter_add ins(%{{.*}}, %{{.*}} : memref<2x3x8xf32>, memref<2x3xi32>) outs(%{{.*}} : memref<5x8xf32>)
+  tile.scatter_add ins(%u, %i : memref<2x3x8xf32>, memref<2x3xi32>) outs(%t : memref<5x8xf32>)
+  return
+}

@@ -225,3 +225,27 @@ func.func @counts(%t: memref<1x3xi32>, %i: memref<1xi32>, %n: memref<1x9xi32>) {
   tile.count_tokens ins(%t, %i, %i, %i : memref<1x3xi32>, memref<1xi32>, memref<1xi32>, memref<1xi32>) outs(%n : memref<1x9xi32>)
   return
 }
+
+// -----
+
+func.func @updates(%u: memref<2x4x8xf32>, %i: memref<2x3xi32>, %t: memref<5x8xf32>) {
+  // expected-error @+1 {{expects updates of shape [2, 3, 8], but got 'memref<2x4x8xf32>'}}
+  tile.scatter_add ins(%u, %i : memref<2x4x8xf32>, memref<2x3xi32>) outs(%t : memref<5x8xf32>)
+  return
+}
+
+// -----
+
+func.func @updates(%u: memref<2x3x8xbf16>, %i: memref<2x3xi32>, %t: memref<5x8xf32>) {
+  // expected-error @+1 {{expects updates of 'f32', but got 'memref<2x3x8xbf16>'}}
+  tile.scatter_add ins(%u, %i : memref<2x3x8xbf16>, memref<2x3xi32>) outs(%t : memref<5x8xf32>)
+  return
+}
+
+// -----
+
+func.func @table(%u: memref<2x3xf32>, %i: memref<2x3xi32>, %t: memref<f32>) {
+  // expected-error @+1 {{expects a table with at least one row, but got 'memref<f32>'}}
+  tile.scatter_add ins(%u, %i : memref<2x3xf32>, memref<2x3xi32>) outs(%t : memref<f32>)
+  return
+}

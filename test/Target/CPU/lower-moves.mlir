@@ -33,6 +33,20 @@ func.func @scatter(%k: memref<1x4x1x8xf32>, %s: memref<1xi32>, %n: memref<1xi32>
   return
 }
 
+// One update after the other; its columns share vectors.
+// CHECK-LABEL: func @scatter_add
+// CHECK: scf.for %{{.*}} = %c0 to %c3 step %c1
+// CHECK: %[[ROW:.*]] = arith.maxsi %{{.*}}, %c0
+// CHECK: arith.minsi %[[ROW]], %c4
+// CHECK: %[[OLD:.*]] = vector.load {{.*}}, vector<8xf32>
+// CHECK: %[[UPDATE:.*]] = vector.load {{.*}}, vector<8xf32>
+// CHECK: %[[SUM:.*]] = arith.addf %[[OLD]], %[[UPDATE]]
+// CHECK: vector.store %[[SUM]]
+func.func @scatter_add(%u: memref<3x16xf32>, %i: memref<3xi32>, %t: memref<5x16xf32>) {
+  tile.scatter_add ins(%u, %i : memref<3x16xf32>, memref<3xi32>) outs(%t : memref<5x16xf32>)
+  return
+}
+
 // CHECK-LABEL: func @positions
 // CHECK: scf.for %[[C:.*]] = %c0 to %c64 step %c1
 // CHECK: %[[P:.*]] = arith.addi %{{.*}}, %[[C]] : index
