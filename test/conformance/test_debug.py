@@ -44,9 +44,10 @@ def test_compiled_decoders_agree(seeded):
 
 def test_models_are_compiled_and_compared_with_themselves(layers, small):
     out = succeed(ingot("debug", layers / "m.onnx", "--compare", "--target", "cpu:generic"))
-    assert re.search(r"^main: \d+ launches agree", out) and "main: outputs agree with the model\n" in out
+    agree = "outputs agree with the tensor program that was planned (1-model.mlir of --save-temps)\n"
+    assert re.search(r"^main: \d+ launches agree", out) and f"main: {agree}" in out
     out = succeed(ingot("debug", small / "model.onnx", "--compare", "--max-seq", 16, "--prefill", 8, "--steps", 1))
-    assert "prefill: outputs agree with the model\n" in out and "decode: outputs agree with the model\n" in out
+    assert f"prefill: {agree}" in out and f"decode: {agree}" in out
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
@@ -73,6 +74,49 @@ def test_task_programs_are_compared_by_launches_alone(tmp_path):
     succeed(ingot("compile", tmp_path / "m.mlir", "--emit=task", "-o", tmp_path / "task.mlir"))
     out = succeed(ingot("debug", tmp_path / "task.mlir", "--compare", "--from", "task"))
     assert out.startswith("main: 1 launch agrees with the interpreter") and len(out.splitlines()) == 1
+
+
+THREE_COPIES = """
+ingot.state @a init 0.0 : tensor<8xf32>
+ingot.state @b init 0.0 : tensor<8xf32>
+task.program @main target(#task.cpu<"generic">) {
+  task.buffer @x : memref<8xf32> input "x"
+  task.buffer @y : memref<8xf32> output "y"
+  task.buffer @a : memref<8xf32> state "a"
+  task.buffer @b : memref<8xf32> state "b"
+  task.body @copy(%i: index, %to: memref<8xf32>, %from: memref<8xf32>) {
+    tile.map [affine_map<(i) -> (i)>] ins(%from : memref<8xf32>) outs(%to : memref<8xf32>) {
+    ^bb0(%v: f32):
+      tile.yield %v : f32
+    }
+  }
+  task.launch @first body @copy grid [1] args(@a, @x) reads [@x[0] [8]] writes [@a[0] [8]]
+  task.launch @second body @copy grid [1] args(@b, @a) READS writes [@b[0] [8]]
+  task.launch @third body @copy grid [1] args(@y, @x) reads [@x[0] [8]] writes [@y[0] [8]]
+  task.schedule workers 1 {
+    queue 0 [QUEUE]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("reads", ["", "reads [@a[0] [8]]"])
+def test_a_bug_of_the_schedule_is_found(tmp_path, reads):
+    """A queue has two launches in the wrong order. States hold data from the start, so the verifier sees nothing wrong
+    with a launch that reads one before it is written, nor with a read that is not declared; and the output is right."""
+
+    def debug(*order):
+        queue = ", ".join(f"@{name}[0 to 1]" for name in order)
+        (tmp_path / "m.mlir").write_text(THREE_COPIES.replace("READS", reads).replace("QUEUE", queue))
+        return ingot("debug", tmp_path / "m.mlir", "--compare", "--from", "task", "--workers", 1)
+
+    right = succeed(debug("first", "second", "third"))
+    wrong = debug("second", "first", "third")
+    assert wrong.returncode == 1 and wrong.stderr == ""
+    assert wrong.stdout == right + (
+        "main: state 'b' differs between the launches one by one and 1 worker: it is a bug of the schedule, or a launch "
+        "touches more than it declares\n"
+    )
 
 
 def test_a_wrong_constant_is_found(layers, tmp_path):
@@ -163,10 +207,40 @@ def test_a_reference_file_is_compared(layers, tmp_path):
     assert done.returncode == 1 and "has no arrays" in done.stderr
 
 
+def test_names_do_not_reach_terminals_as_escapes(tmp_path):
+    """U+009B is what ESC [ is; the compiler lets it pass, and no other control character."""
+    ports = [helper.make_tensor_value_info(port, TensorProto.FLOAT, [4]) for port in ("x", "y23456\x9b")]
+    graph = helper.make_graph([helper.make_node("Exp", ["x"], ["y23456\x9b"])], "exp", ports[:1], ports[1:])
+    save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    succeed(ingot("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.ingot"))
+    np.savez(tmp_path / "in.npz", x=np.zeros(4, np.float32))
+    np.savez(tmp_path / "bad.npz", **{"y23456\x9b": np.zeros(4, np.float32)})
+    done = ingot("debug", tmp_path / "m.ingot", "--inputs", tmp_path / "in.npz", "--compare", tmp_path / "bad.npz")
+    assert done.returncode == 1 and r"output 'y23456\xC2\x9B' diverges" in done.stdout
+    members = Members(tmp_path / "m.ingot")
+    start, size = members.where["manifest.json"][:2]
+    manifest = bytes(members.data[start : start + size])
+    assert manifest.count("y23456\x9b".encode()) == 1
+    members.put("manifest.json", manifest.index("y23456\x9b".encode()), rb"\u001b\n")
+    (tmp_path / "edited.ingot").write_bytes(members.data)
+    for artifact, shown in (("m", r"y23456\xC2\x9B"), ("edited", r"\x1B\x0A")):
+        out = succeed(ingot("inspect", tmp_path / f"{artifact}.ingot", "--memory"))
+        assert f"  output            {shown} f32[4]\n" in out
+        assert all(ord(each) in range(32, 127) or each == "\n" for each in out), out
+
+
 def test_usage(layers, tmp_path):
     artifact = layers / "m.ingot"
-    for arguments in ([], ["--compare", "x.npz"], ["--compare", "--precision", "bf16"]):
+    for arguments in ([], ["--compare", "x.npz"], ["--compare", "--precision", "bf16"], ["--compare", "--target", "cpu:avx9"]):
         assert complain(ingot("debug", artifact, *arguments), lines=None, status=2)
+    for flag in ("--launch", "--interleaving-seed"):
+        assert flag not in succeed(ingot("debug", "--help"))
+        message = complain(ingot("debug", artifact, "--compare", flag, "1"), status=2)
+        assert message == f"ingot debug: unexpected argument '{flag}'"
+    for flags in (["--emit", "task"], ["--emit=task"]):
+        message = complain(ingot("debug", layers / "m.onnx", "--compare", *flags), status=2)
+        assert message == f"ingot debug: unexpected argument '{flags[0]}': what is compared is an artifact"
+    assert "not supported yet" in complain(ingot("debug", artifact, "--compare", "--ranks", 2))
     assert "no such file" in complain(ingot("debug", tmp_path / "none.onnx", "--compare"))
     assert "No such file" in complain(ingot("debug", tmp_path / "none.ingot", "--compare"))
     assert "no entry 'x'" in complain(ingot("debug", artifact, "--compare", "--entry", "x"))

@@ -95,7 +95,7 @@ void printRow(const OrderedJson &row) {
     std::snprintf(line, sizeof(line), "; %.1f tokens/s", row["tokens_per_second"].get<double>());
     text += line;
   }
-  print(text + "\n");
+  print(printable(text) + "\n");
 }
 
 Status benchArtifact(const Options &options) {
@@ -156,7 +156,7 @@ Status calibrateMachine(const Options &options) {
 int benchMain(int argc, char **argv) {
   CLI::App app("Times the steps of an artifact's entries on this machine", "ingot bench");
   Options options;
-  options.addTo(app);
+  options.addTo(app, {{"megakernel", "eager"}});
   app.get_option("artifact")->required(false);
   options.addTimingTo(app);
   app.add_option("--rounds", options.rounds, "Take the median of N rounds [9]")->check(whole(1, 10000))->type_name("N");

@@ -86,8 +86,8 @@ void declare(CLI::App &app, Arguments &args) {
       ->type_name("FILE|external");
   app.add_option("--precision", o.precision,
                  "what weights, cache and activations are stored in: f32 (as the model says) or bf16")
-      ->check(tool::oneOf({"f32", "bf16", "fp16"}))
-      ->type_name("f32|bf16|fp16")
+      ->check(tool::oneOf({"f32", "bf16"}, {"fp16"}))
+      ->type_name("f32|bf16")
       ->capture_default_str();
   app.add_option(
          "--tokenizer", o.tokenizer,

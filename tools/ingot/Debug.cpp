@@ -183,7 +183,7 @@ int debugMain(int argc, char **argv) {
                "compiled first, with what options of `ingot compile` are given",
                "ingot debug");
   DebugOptions options;
-  options.addTo(app);
+  options.addTo(app, Offer{});
   app.get_option("artifact")->description("The artifact, or a model in .onnx or .mlir")->type_name("ART|MODEL");
   app.add_option("--compare", options.reference,
                  "Compare launch by launch; with a file and --inputs, also the outputs with the arrays in it")
@@ -202,8 +202,11 @@ int debugMain(int argc, char **argv) {
     return exit;
   if (!options.reference.empty() && options.inputs.empty())
     return badUsage(app.get_name(), "--compare with a file expects --inputs, which the arrays in it are for");
-  if (!options.launch.empty() || options.ranks != 1)
-    return fail("--launch and --ranks with `ingot debug` are not supported yet");
+  if (options.ranks != 1)
+    return fail("running on several ranks is not supported yet");
+  for (const std::string &extra : app.remaining())
+    if (extra == "--emit" || extra.starts_with("--emit="))
+      return badUsage(app.get_name(), "unexpected argument '" + extra + "': what is compared is an artifact");
   if (isModel(options.artifact))
     return debugModel(options, app.remaining());
   if (!app.remaining().empty())

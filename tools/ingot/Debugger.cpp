@@ -49,6 +49,15 @@ std::string describe(const Divergence &divergence, size_t numLaunches) {
   return text + describe(divergence.comparison, buffer.shape);
 }
 
+/// Names come from the artifact.
+void say(const std::string &text) { print(printable(text)); }
+
+/// Why bits may depend on who runs a task and when.
+constexpr const char *kOrder = ": it is a bug of the schedule, or a launch touches more than it declares";
+
+/// What outputs are compared with, and where it can be read.
+constexpr const char *kPlanned = "the tensor program that was planned (1-model.mlir of --save-temps)";
+
 } // namespace
 
 Status Debugger::open(std::shared_ptr<Artifact> artifact) {
@@ -123,13 +132,13 @@ Result<bool> Debugger::runLaunches(const std::string &what, Session::Entry &entr
   if (!found)
     return found.status();
   if (*found) {
-    print(what + ": " + printable(describe(**found, lockstep->numLaunches())));
+    say(what + ": " + describe(**found, lockstep->numLaunches()));
     return false;
   }
-  print(what + ": " + std::to_string(lockstep->numLaunches()) +
-        (lockstep->numLaunches() == 1 ? " launch agrees with" : " launches agree with") +
-        " the interpreter; the largest error is " + std::to_string(std::lround(100 * lockstep->worst())) +
-        "% of what is allowed" + (lockstep->worst() > 0 ? ", in @" + lockstep->worstLaunch() : "") + "\n");
+  say(what + ": " + std::to_string(lockstep->numLaunches()) +
+      (lockstep->numLaunches() == 1 ? " launch agrees with" : " launches agree with") +
+      " the interpreter; the largest error is " + std::to_string(std::lround(100 * lockstep->worst())) +
+      "% of what is allowed" + (lockstep->worst() > 0 ? ", in @" + lockstep->worstLaunch() : "") + "\n");
   return true;
 }
 
@@ -154,16 +163,16 @@ bool Debugger::equalsWholeStep(const std::string &what, const Session::Entry &en
     uint64_t at = 0;
     while (std::memcmp(entry.outputs[i] + at * size, whole.outputs[i] + at * size, size) == 0)
       ++at;
-    print(what + ": output '" + tensor.name + "' differs between the launches one by one and " +
-          counted(usual->workers(), "worker") + ": it is a bug of the schedule\n  first:    " +
-          indexText(at, tensor.shape) + ": one by one " + number(elementAt(tensor.dtype, entry.outputs[i], at)) +
-          ", together " + number(elementAt(tensor.dtype, whole.outputs[i], at)) + "\n");
+    say(what + ": output '" + tensor.name + "' differs between the launches one by one and " +
+        counted(usual->workers(), "worker") + kOrder + "\n  first:    " + indexText(at, tensor.shape) +
+        ": one by one " + number(elementAt(tensor.dtype, entry.outputs[i], at)) + ", together " +
+        number(elementAt(tensor.dtype, whole.outputs[i], at)) + "\n");
     return false;
   }
   std::optional<std::string> state = stateThatDiffers(entry, whole);
   if (state)
-    print(what + ": state '" + *state + "' differs between the launches one by one and " +
-          counted(usual->workers(), "worker") + ": it is a bug of the schedule\n");
+    say(what + ": state '" + *state + "' differs between the launches one by one and " +
+        counted(usual->workers(), "worker") + kOrder + "\n");
   return !state;
 }
 
@@ -196,14 +205,12 @@ Result<bool> Debugger::agreesWithModel(const std::string &what, const Session::E
     const HostTensor &want = (low ? *typed : *exact).at(tensor.name);
     Comparison result = compareWith(want, largestDifference(want, typed->at(tensor.name)), tensor.dtype, got, low);
     if (result.diverging) {
-      print(what + ": output '" + tensor.name +
-            "' diverges from the model: its launches compute what they say, but "
-            "not what the model says\n" +
-            describe(result, tensor.shape));
+      say(what + ": output '" + tensor.name + "' diverges from " + kPlanned +
+          ": its launches compute what they say, but not what that says\n" + describe(result, tensor.shape));
       return false;
     }
   }
-  print(what + ": outputs agree with the model\n");
+  say(what + ": outputs agree with " + kPlanned + "\n");
   return true;
 }
 
@@ -228,11 +235,11 @@ Result<bool> Debugger::agreesWithReference(const Session::Entry &entry) const {
     bool low = array.dtype == program::DType::bf16 || array.dtype == program::DType::f16;
     Comparison result = compareWith(want, 0, array.dtype, got, low);
     if (result.diverging) {
-      print("output '" + name + "' diverges from '" + options.reference + "'\n" + describe(result, it->shape));
+      say("output '" + name + "' diverges from '" + options.reference + "'\n" + describe(result, it->shape));
       return false;
     }
   }
-  print("outputs agree with '" + options.reference + "'\n");
+  say("outputs agree with '" + options.reference + "'\n");
   return true;
 }
 

@@ -61,13 +61,16 @@ OrderedJson describeModel(const Artifact &artifact) {
                         {"bytes", manifest.memory.params},
                         {"bytes_by_dtype", byType}};
   json["state"] = OrderedJson::array();
-  for (const ManifestState &state : manifest.state)
+  for (const ManifestState &state : manifest.state) {
     json["state"].push_back({{"name", state.name},
                              {"dtype", dtypeName(state.dtype)},
                              {"shape", state.shape},
                              {"role", state.role},
                              {"bytes", bytesOf(state)},
                              {"from", state.from}});
+    if (!state.param.empty())
+      json["state"].back()["param"] = state.param;
+  }
   json["kv_bytes_per_token"] = artifact.kvBytesPerToken();
   json["max_seq"] = artifact.maxSeq();
   json["target_description"] =

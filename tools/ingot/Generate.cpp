@@ -193,7 +193,7 @@ void addSampling(CLI::App &app, Options &options) {
 int generateMain(int argc, char **argv) {
   CLI::App app("Continues prompts", "ingot generate");
   Options options;
-  options.addTo(app);
+  options.addTo(app, {{"megakernel", "eager", "interleaved"}});
   options.prompts.addTo(app);
   app.add_option("--max-tokens", options.maxTokens, "Generate at most N tokens for each prompt [256]")
       ->check(whole(0))

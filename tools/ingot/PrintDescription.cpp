@@ -7,7 +7,10 @@ using runtime::OrderedJson;
 
 namespace {
 
-std::string text(const OrderedJson &value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+/// Names come from the artifact: they neither reach the terminal as escapes nor begin lines.
+std::string text(const OrderedJson &value) {
+  return printable(value.is_string() ? value.get<std::string>() : value.dump(), "");
+}
 
 /// "f32[1,64]" of an object with dtype and shape.
 std::string type(const OrderedJson &tensor) { return text(tensor["dtype"]) + text(tensor["shape"]); }
@@ -36,7 +39,7 @@ std::string line(const std::string &label, const std::string &value) {
 std::string printModel(const OrderedJson &json) {
   std::string out;
   for (const auto &[key, value] : json["model"].items())
-    out += line(key == "name" ? "model" : key, text(value));
+    out += line(key == "name" ? "model" : printable(key, ""), text(value));
   out += line("tokenizer", json["tokenizer"].is_null() ? "none" : text(json["tokenizer"]));
   out += line("end of sequence", text(json["eos"]));
   out += line("targets", text(json["targets"]));
@@ -46,6 +49,8 @@ std::string printModel(const OrderedJson &json) {
     out += line("  in " + dtype, bytes(amount) + " bytes");
   for (const OrderedJson &state : json["state"]) {
     out += line("state", text(state["name"]) + " " + type(state) + ", " + bytes(state["bytes"]) + " bytes");
+    if (state.contains("param"))
+      out += line("", "starts as parameter " + text(state["param"]));
     for (const OrderedJson &from : state["from"])
       out += line("", "from " + text(from));
   }

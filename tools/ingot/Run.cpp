@@ -129,7 +129,7 @@ Status runEntry(const EntryOptions &options) {
 int runMain(int argc, char **argv) {
   CLI::App app("Runs one step of an entry from zero state", "ingot run");
   EntryOptions options;
-  options.addTo(app);
+  options.addTo(app, {{"megakernel", "eager", "interleaved"}, true});
   app.add_option("--entry", options.entry, "The entry [the only one]")->type_name("NAME");
   app.add_option("--inputs", options.inputs, "Arrays with the names of the model's inputs")->type_name("FILE.npz");
   app.add_option("--outputs", options.outputs, "Where to write arrays with the names of the model's outputs")

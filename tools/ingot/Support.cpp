@@ -3,6 +3,7 @@
 #include "runtime/cpu/Cores.h"
 #include "runtime/session/CpuTarget.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -28,19 +29,24 @@ size_t characterLength(std::string_view text) {
 
 } // namespace
 
-std::string printable(std::string_view message) {
+std::string printable(std::string_view message, std::string_view kept) {
   std::string text;
   while (!message.empty()) {
     auto first = static_cast<unsigned char>(message[0]);
     size_t length = characterLength(message);
-    bool control = (first < 0x20 && first != '\n' && first != '\t') || first == 0x7F;
-    if (length == 0 || control) {
-      text += "\\x";
-      text += "0123456789ABCDEF"[first >> 4];
-      text += "0123456789ABCDEF"[first & 15];
-      length = 1;
-    } else {
+    // U+0080 to U+009F are control characters, too: U+009B is what ESC [ is.
+    bool control = first < 0x20 || first == 0x7F ||
+                   (length == 2 && first == 0xC2 && static_cast<unsigned char>(message[1]) < 0xA0);
+    if (length != 0 && (!control || kept.find(message[0]) != kept.npos)) {
       text += message.substr(0, length);
+    } else {
+      length = std::max<size_t>(length, 1);
+      for (char each : message.substr(0, length)) {
+        auto byte = static_cast<unsigned char>(each);
+        text += "\\x";
+        text += "0123456789ABCDEF"[byte >> 4];
+        text += "0123456789ABCDEF"[byte & 15];
+      }
     }
     message.remove_prefix(length);
   }
@@ -72,10 +78,10 @@ Status fromC(ingot_status *status) {
 
 namespace {
 
-/// What is a target, whether this machine has it or not.
-CLI::Validator aTarget() {
-  auto check = [](const std::string &text) -> std::string {
-    return runtime::isTarget(text) ? "" : "expects cpu, cpu:ISA, cuda, emulator or interpreter, but got '" + text + "'";
+/// What is a target, whether this machine has it or not; messages name those of `offered`.
+CLI::Validator aTarget(const std::string &offered) {
+  auto check = [=](const std::string &text) -> std::string {
+    return runtime::isTarget(text) ? "" : "expects " + offered + ", but got '" + text + "'";
   };
   return CLI::Validator(check, "");
 }
@@ -87,28 +93,30 @@ CLI::Validator cpuList() {
 
 } // namespace
 
-void RunOptions::addTo(CLI::App &app) {
+void RunOptions::addTo(CLI::App &app, const Offer &offer) {
   app.add_option("artifact", artifact, "The artifact, as `ingot compile` wrote it")->required()->type_name("ART");
   app.add_option("--params", params, "Use the weights of this safetensors file")->type_name("FILE");
   app.add_option("--workers", workers, "Number of workers [one per available core]")
       ->check(whole(1, runtime::Executor::kMaxWorkers))
       ->type_name("N");
-  app.add_option("--launch", launch, "megakernel, eager, graph, or interleaved (one thread, random legal order)")
-      ->check(oneOf({"megakernel", "eager", "graph", "interleaved"}))
-      ->type_name("HOW");
-  app.add_option("--interleaving-seed", interleavingSeed, "Chooses the order of --launch interleaved")
-      ->check(whole(0))
-      ->type_name("S");
-  app.add_option("--target", target, "cpu, cpu:ISA, cuda, emulator or interpreter [cpu]")
-      ->check(aTarget())
-      ->type_name("TARGET");
+  bool interleaves = std::count(offer.launches.begin(), offer.launches.end(), "interleaved") > 0;
+  if (!offer.launches.empty())
+    app.add_option("--launch", launch,
+                   listed(offer.launches) + (interleaves ? ", which is one thread and a random legal order" : ""))
+        ->check(oneOf(offer.launches, {"megakernel", "eager", "graph", "interleaved"}))
+        ->type_name("HOW");
+  if (interleaves)
+    app.add_option("--interleaving-seed", interleavingSeed, "Chooses the order of --launch interleaved [0]")
+        ->check(whole(0))
+        ->type_name("S");
+  std::string targets = offer.interpreter && !isExecutable() ? "cpu, cpu:ISA or interpreter" : "cpu or cpu:ISA";
+  app.add_option("--target", target, targets + " [cpu]")->check(aTarget(targets))->type_name("TARGET");
   app.add_option("--affinity", affinity, "Bind workers to these cpus, for example 0-3,8")
       ->check(cpuList())
       ->type_name("CPUS");
-  app.add_option("--ranks", ranks, "Number of ranks [1]")->check(whole(1, 1 << 16))->type_name("N");
+  // Not shown: more than one is not supported yet.
+  app.add_option("--ranks", ranks)->check(whole(1, 1 << 16))->type_name("N")->group("");
 }
-
-namespace {
 
 ingot_launch toLaunch(const std::string &name) {
   if (name == "eager")
@@ -118,9 +126,7 @@ ingot_launch toLaunch(const std::string &name) {
   return name == "interleaved" ? INGOT_LAUNCH_INTERLEAVED : INGOT_LAUNCH_MEGAKERNEL;
 }
 
-} // namespace
-
-Result<Running> start(const RunOptions &options) {
+Result<Running> openArtifact(const RunOptions &options) {
   if (options.ranks != 1)
     return Status::unsupported("running on several ranks is not supported yet");
   Running running;
@@ -137,14 +143,22 @@ Result<Running> start(const RunOptions &options) {
       fromC(ingot_executor_create(options.target.c_str(), options.workers,
                                   options.affinity.empty() ? nullptr : options.affinity.c_str(), &executor)));
   running.executor.reset(executor);
+  return running;
+}
 
+Result<Running> start(const RunOptions &options) {
+  Result<Running> opened = openArtifact(options);
+  if (!opened)
+    return opened.status();
+  Running running = std::move(*opened);
   std::string launch = options.launch;
   if (launch.empty() && !running.manifest.entries.empty())
     launch = running.manifest.entries.front().launch;
   ingot_session_options sessionOptions = {sizeof(sessionOptions), toLaunch(launch), options.interleavingSeed, 0};
   ingot_session *session = nullptr;
-  INGOT_RETURN_IF_ERROR(fromC(ingot_session_create(artifact, executor, &sessionOptions, &session))
-                            .withContext("'" + options.artifact + "'"));
+  INGOT_RETURN_IF_ERROR(
+      fromC(ingot_session_create(running.artifact.get(), running.executor.get(), &sessionOptions, &session))
+          .withContext("'" + options.artifact + "'"));
   running.session.reset(session);
   if (!options.params.empty())
     INGOT_RETURN_IF_ERROR(fromC(ingot_params_load(session, options.params.c_str())));

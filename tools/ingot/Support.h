@@ -11,14 +11,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ingot::tool {
 
 using runtime::Result;
 using runtime::Status;
 
-/// A message for a terminal: bytes that are no UTF-8, and control characters but line ends and tabs, become \xNN.
-std::string printable(std::string_view message);
+/// A message for a terminal: bytes that are no UTF-8, and control characters but those of `kept`, become \xNN.
+std::string printable(std::string_view message, std::string_view kept = "\n\t");
 
 /// "1 token", "2 tokens".
 std::string counted(uint64_t count, const std::string &noun);
@@ -37,6 +38,13 @@ struct Closer {
 };
 template <typename T> using Owned = std::unique_ptr<T, Closer>;
 
+/// What a command does with the options that all commands have in common. What it does not do is left out of its help
+/// and of messages, and refused.
+struct Offer {
+  std::vector<std::string> launches; // that --launch may name; none: there is no --launch
+  bool interpreter = false;          // --target interpreter
+};
+
 /// Options that every command which runs an artifact takes.
 struct RunOptions {
   std::string artifact;
@@ -48,7 +56,7 @@ struct RunOptions {
   uint32_t ranks = 1;
   uint64_t interleavingSeed = 0;
 
-  void addTo(CLI::App &app);
+  void addTo(CLI::App &app, const Offer &offer);
 };
 
 /// An artifact with a session on it.
@@ -59,6 +67,10 @@ struct Running {
   runtime::Manifest manifest;
 };
 Result<Running> start(const RunOptions &options);
+/// The same without a session: parameters and launch are left to the caller.
+Result<Running> openArtifact(const RunOptions &options);
+/// The launch of a name; of an unknown one the usual.
+ingot_launch toLaunch(const std::string &name);
 
 /// Writes to standard output; `finish` says whether everything arrived there.
 void print(std::string_view text);

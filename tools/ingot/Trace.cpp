@@ -45,11 +45,17 @@ Result<std::vector<RecordedStep>> record(Session &session, Session::Entry &entry
   return steps;
 }
 
-/// Also where no file is yet.
+/// What is written when `path` is, also where nothing is yet, by the one name that it has.
+fs::path canonical(fs::path path) {
+  std::error_code error;
+  for (int depth = 0; depth < 40 && fs::is_symlink(path, error); ++depth)
+    path = path.parent_path() / fs::read_symlink(path, error);
+  return fs::weakly_canonical(fs::absolute(path));
+}
+
 bool isSameFile(const std::string &a, const std::string &b) {
   std::error_code error;
-  return a == b || fs::equivalent(a, b, error) ||
-         fs::weakly_canonical(fs::absolute(a)) == fs::weakly_canonical(fs::absolute(b));
+  return fs::equivalent(a, b, error) || canonical(a) == canonical(b);
 }
 
 Status trace(const Options &options) {
@@ -75,7 +81,7 @@ Status trace(const Options &options) {
   INGOT_RETURN_IF_ERROR(writeFile(options.output, printTrace(timeline)));
   if (!options.svg.empty())
     INGOT_RETURN_IF_ERROR(writeFile(options.svg, printPicture(timeline)));
-  std::fprintf(stderr, "%s", printSummary(timeline).c_str());
+  std::fprintf(stderr, "%s", printable(printSummary(timeline)).c_str());
   return Status::success();
 }
 
@@ -84,7 +90,7 @@ Status trace(const Options &options) {
 int traceMain(int argc, char **argv) {
   CLI::App app("Records when the tasks of a step run, beside what the planner expected", "ingot trace");
   Options options;
-  options.addTo(app);
+  options.addTo(app, {{"megakernel", "eager"}});
   app.add_option("-o,--output", options.output, "Where to write trace events for Perfetto or chrome://tracing")
       ->required()
       ->check(fileToWrite())

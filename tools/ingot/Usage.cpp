@@ -2,6 +2,7 @@
 
 #include "Support.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstdio>
@@ -20,15 +21,19 @@ CLI::Validator whole(uint64_t low, uint64_t high) {
   return CLI::Validator(check, "");
 }
 
-CLI::Validator oneOf(const std::vector<std::string> &words) {
+std::string listed(const std::vector<std::string> &words) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  return text;
+}
+
+CLI::Validator oneOf(const std::vector<std::string> &words, const std::vector<std::string> &unnamed) {
   auto check = [=](const std::string &text) -> std::string {
-    std::string known;
-    for (size_t i = 0; i < words.size(); ++i) {
-      if (words[i] == text)
+    for (const std::vector<std::string> *known : {&words, &unnamed})
+      if (std::find(known->begin(), known->end(), text) != known->end())
         return {};
-      known += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
-    }
-    return "expects " + known + ", but got '" + text + "'";
+    return "expects " + listed(words) + ", but got '" + text + "'";
   };
   return CLI::Validator(check, "");
 }
@@ -78,9 +83,10 @@ std::string inOurWords(const CLI::ParseError &error) {
 } // namespace
 
 void setExecutable(const std::string &name) { executable() = name; }
+bool isExecutable() { return !executable().empty(); }
 
 int parse(CLI::App &app, int argc, char **argv) {
-  if (!executable().empty()) {
+  if (isExecutable()) {
     app.name(executable() + app.get_name().substr(app.get_name().find(' ')));
     app.get_option("artifact")->group(""); // not shown
   }

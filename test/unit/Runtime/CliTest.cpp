@@ -85,7 +85,10 @@ TEST_F(CliTest, UsageErrorsAreInOurWords) {
   EXPECT_EQ(message("run x --outputs y --target cpu --target cpu"),
             of("run", "--target expects one value, but got several"));
   EXPECT_EQ(message("run x --outputs y --launch fast"),
-            of("run", "--launch expects megakernel, eager, graph or interleaved, but got 'fast'"));
+            of("run", "--launch expects megakernel, eager or interleaved, but got 'fast'"));
+  EXPECT_EQ(message("trace x -o y --launch fast"), of("trace", "--launch expects megakernel or eager, but got 'fast'"));
+  EXPECT_EQ(message("generate x --prompt a --target toaster"),
+            of("generate", "--target expects cpu or cpu:ISA, but got 'toaster'"));
   EXPECT_EQ(message("run x --outputs y --workers 0"),
             of("run", "--workers expects a whole number from 1 to 1024, but got '0'"));
   EXPECT_EQ(message("inspect x --json=Foo"), of("inspect", "--json expects no value 'Foo'"));
@@ -100,10 +103,29 @@ TEST_F(CliTest, UsageErrorsAreInOurWords) {
   }
 }
 
+/// Help names what a command does with the options that all have in common, and nothing else.
+TEST_F(CliTest, HelpOffersWhatThereIs) {
+  auto offers = [&](const std::string &command, const char *word) {
+    Outcome outcome = run(command + " --help");
+    EXPECT_EQ(outcome.exit, 0) << command;
+    return outcome.out.find(word) != std::string::npos;
+  };
+  for (const char *command : {"run", "generate", "trace", "bench"}) {
+    for (const char *word : {"--ranks", "graph", "cuda", "emulator"})
+      EXPECT_FALSE(offers(command, word)) << command << ": " << word;
+    EXPECT_TRUE(offers(command, "--target")) << command;
+    bool runs = command == std::string("run"), steps = runs || command == std::string("generate");
+    EXPECT_EQ(offers(command, "or interpreter"), runs) << command;
+    EXPECT_EQ(offers(command, "--interleaving-seed"), steps) << command;
+    EXPECT_EQ(offers(command, "or interleaved"), steps) << command;
+  }
+  EXPECT_EQ(run("trace x -o y --interleaving-seed 1").exit, 2);
+}
+
 TEST_F(CliTest, AbsentThingsSayNotSupportedYet) {
   writeArtifact(directory / "d.ingot", makeDecoder());
   for (const char *arguments :
-       {"train", "eval", "generate @/d.ingot --prompt a --launch graph", "generate @/d.ingot --prompt a --target cuda",
+       {"eval", "generate @/d.ingot --prompt a --launch graph", "generate @/d.ingot --prompt a --target cuda",
         "generate @/d.ingot --prompt a --target emulator", "generate @/d.ingot --prompt a --ranks 2",
         "inspect @/d.ingot --sharding"}) {
     Outcome outcome = run(arguments);
@@ -129,6 +151,8 @@ TEST_F(CliTest, MissingAndForeignFiles) {
 TEST_F(CliTest, MessagesArePrintable) {
   EXPECT_EQ(run("inspect @/$(printf \"a\\377\\033b\\303\\244\")").err,
             "ingot: cannot read '" + (directory / "a\\xFF\\x1Bb\u00e4") + "': No such file or directory\n");
+  EXPECT_EQ(run("inspect @/$(printf \"a\\302\\233\\302\\240\")").err,
+            "ingot: cannot read '" + (directory / "a\\xC2\\x9B\u00a0") + "': No such file or directory\n");
   Outcome usage = run("generate @/x.ingot --prompt a --seed $(printf \"\\377\")");
   EXPECT_EQ(usage.exit, 2);
   EXPECT_NE(usage.err.find("\\xFF"), std::string::npos) << usage.err;

@@ -175,6 +175,30 @@ TEST_F(TraceTest, BadRequests) {
   EXPECT_FALSE(std::filesystem::exists(directory / "t.json"));
 }
 
+TEST_F(TraceTest, OneFileIsNotWrittenTwice) {
+  writeArtifact(directory / "a.ingot", makeMlp());
+  namespace fs = std::filesystem;
+  fs::create_directory(directory / "d");
+  fs::create_symlink("d", directory / "e");
+  fs::create_symlink("../new", directory / "d/dangling");
+  writeFile(directory / "old", "old");
+  fs::create_hard_link(directory / "old", directory / "twin");
+  for (auto [output, picture] : {std::pair("@/new", "@/new"),
+                                 {"@/new", "@/./new"},
+                                 {"@/d/new", "@/e/../d/new"},
+                                 {"@/d/new", "@/e/new"},
+                                 {"@/new", "@/e/dangling"},
+                                 {"@/old", "@/twin"}}) {
+    Outcome outcome = run(std::string("trace @/a.ingot -o ") + output + " --svg " + picture);
+    EXPECT_EQ(outcome.exit, 2) << output << " " << picture;
+    EXPECT_NE(outcome.err.find("expects different files for -o and --svg"), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(readFile(directory / "old"), "old");
+  EXPECT_FALSE(fs::exists(directory / "new") || fs::exists(directory / "d/new"));
+  EXPECT_EQ(run("trace @/a.ingot -o @/new --svg @/d/new").exit, 0);
+  EXPECT_TRUE(fs::exists(directory / "new") && fs::exists(directory / "d/new"));
+}
+
 /// What `ingot bench --calibrate` writes, with these numbers.
 std::string description(const std::string &taskSeconds) {
   return "{\"format\": \"ingot-target-description\", \"version\": 1, \"device\": \"d\", \"workers\": 2, "
