@@ -101,7 +101,8 @@ GradCheck::GradCheck(const std::string &text, double low, double high, uint64_t 
   Signature signature = *interpreter.signatureOf("loss");
   for (const Port &port : signature.inputs) {
     std::vector<double> irregular(llvm::product_of(port.shape));
-    llvm::generate(irregular, [&] { return static_cast<float>(0.5 + random.unit()); });
+    for (double &number : irregular)
+      number = static_cast<float>(0.5 + random.unit());
     inputs[port.name] = Array::ofFloats(port.element, port.shape, irregular);
   }
 }
