@@ -57,24 +57,26 @@ void checkRole(JsonFields &fields, const ManifestTensor &tensor) {
   struct Rule {
     const char *role;
     DType dtype;
-    size_t rank; // SIZE_MAX: any
+    size_t rank; // SIZE_MAX: any, and any type
   };
-  constexpr size_t kOne = SIZE_MAX - 1; // any rank, but one element
+  constexpr size_t kOne = SIZE_MAX - 1, kAnyRank = SIZE_MAX - 2; // the former: of one element
   static constexpr Rule kRules[] = {
-      {kRoleTokens, DType::i32, 2},      {kRoleStart, DType::i32, 1},     {kRoleCount, DType::i32, 1},
-      {kRoleLogits, DType::f32, 3},      {kRoleNext, DType::i32, 1},      {kRoleSampled, DType::i32, 1},
-      {kRoleTemperature, DType::f32, 1}, {kRoleTopK, DType::i32, 1},      {kRoleTopP, DType::f32, 1},
-      {kRolePresence, DType::f32, 1},    {kRoleFrequency, DType::f32, 1}, {kRoleRepetition, DType::f32, 1},
-      {kRoleSeed, DType::i64, 1},        {kRoleTargets, DType::i32, 2},   {kRoleWeights, DType::f32, 2},
-      {kRoleLr, DType::f32, kOne},       {kRoleStep, DType::i32, kOne},   {kRoleLoss, DType::f32, kOne},
-      {kRoleGradNorm, DType::f32, kOne}, {"", DType::f32, SIZE_MAX},      {"rng", DType::f32, SIZE_MAX},
+      {kRoleTokens, DType::i32, 2},      {kRoleStart, DType::i32, 1},          {kRoleCount, DType::i32, 1},
+      {kRoleLogits, DType::f32, 3},      {kRoleNext, DType::i32, 1},           {kRoleSampled, DType::i32, 1},
+      {kRoleTemperature, DType::f32, 1}, {kRoleTopK, DType::i32, 1},           {kRoleTopP, DType::f32, 1},
+      {kRolePresence, DType::f32, 1},    {kRoleFrequency, DType::f32, 1},      {kRoleRepetition, DType::f32, 1},
+      {kRoleSeed, DType::i64, 1},        {kRoleTargets, DType::i32, kAnyRank}, {kRoleWeights, DType::f32, kAnyRank},
+      {kRoleLr, DType::f32, kOne},       {kRoleStep, DType::i32, kOne},        {kRoleLoss, DType::f32, kOne},
+      {kRoleGradNorm, DType::f32, kOne}, {"", DType::f32, SIZE_MAX},           {"rng", DType::f32, SIZE_MAX},
   };
   for (const Rule &rule : kRules) {
     if (tensor.role != rule.role)
       continue;
     if (rule.rank == kOne && (tensor.dtype != rule.dtype || checkedElements(tensor.shape) != 1))
       fields.fail("role '" + tensor.role + "' expects one " + dtypeName(rule.dtype));
-    else if (rule.rank < kOne && (tensor.dtype != rule.dtype || tensor.shape.size() != rule.rank))
+    else if (rule.rank == kAnyRank && tensor.dtype != rule.dtype)
+      fields.fail("role '" + tensor.role + "' expects " + dtypeName(rule.dtype));
+    else if (rule.rank < kAnyRank && (tensor.dtype != rule.dtype || tensor.shape.size() != rule.rank))
       fields.fail("role '" + tensor.role + "' expects " + dtypeName(rule.dtype) + " of rank " +
                   std::to_string(rule.rank));
     return;
@@ -121,7 +123,7 @@ void checkRoles(JsonFields &fields, const ManifestEntry &entry) {
     checkBatch(entry.inputOfRole(role));
   checkBatch(entry.outputOfRole(kRoleNext));
   for (const char *role : {kRoleTargets, kRoleWeights})
-    if (const ManifestTensor *tensor = entry.inputOfRole(role); tensor && (!tokens || tensor->shape != tokens->shape))
+    if (const ManifestTensor *tensor = entry.inputOfRole(role); tensor && tokens && tensor->shape != tokens->shape)
       fields.fail("'" + tensor->name + "' expects the shape of the input with role 'tokens'");
   bool rowsFit = !tokens || !logits || logits->shape[1] == tokens->shape[1] || logits->shape[1] == 1;
   if (tokens && logits && (logits->shape[0] != tokens->shape[0] || !rowsFit))

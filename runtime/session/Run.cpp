@@ -121,7 +121,7 @@ Status Session::checkInputs(const Entry &entry) const {
       INGOT_RETURN_IF_ERROR(checkRange(tensor, entry.inputs[i], 0, logits->shape[2] - 1));
     // Without a range of their own targets are of the vocabulary that the tokens are of.
     const ManifestTensor *tokens = manifest.inputOfRole(kRoleTokens);
-    if (!tensor.range && tensor.role == kRoleTargets && tokens->range)
+    if (!tensor.range && tensor.role == kRoleTargets && tokens && tokens->range)
       INGOT_RETURN_IF_ERROR(checkRange(tensor, entry.inputs[i], tokens->range->first, tokens->range->second));
   }
   INGOT_RETURN_IF_ERROR(checkPositions(entry));

@@ -138,6 +138,9 @@ Status Trainer::resumeRun(const std::vector<uint64_t> &checkpoints) {
       continue;
     }
     INGOT_RETURN_IF_ERROR(std::move(status));
+    if (read.step > options.steps)
+      return Status::invalidArgument("checkpoint '" + path + "' is of step " + std::to_string(read.step) +
+                                     ", but the run ends at step " + std::to_string(options.steps));
     position = read;
     average.restore(read.averageLoss, read.averageCount);
     savedStep = read.step;

@@ -12,5 +12,6 @@ int generateMain(int argc, char **argv);
 int inspectMain(int argc, char **argv);
 int runMain(int argc, char **argv);
 int traceMain(int argc, char **argv);
+int trainMain(int argc, char **argv);
 
 } // namespace ingot::tool

@@ -23,7 +23,7 @@ constexpr Command kCommands[] = {
     {"run", "run one entry of an artifact on tensors", runMain},
     {"generate", "continue a prompt", generateMain},
     {"inspect", "show what an artifact holds", inspectMain},
-    {"train", nullptr, nullptr},
+    {"train", "train a model on a text", trainMain},
     {"eval", nullptr, nullptr},
     {"bench", "time the steps of an artifact's entries", benchMain},
     {"trace", "record when the tasks of a step run", traceMain},

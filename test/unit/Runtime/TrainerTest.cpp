@@ -187,6 +187,9 @@ TEST_F(TrainerTest, ResumedRunsEndInTheSameBits) {
     EXPECT_TRUE(third.status) << "nothing is left to do";
     EXPECT_TRUE(third.steps.empty());
   }
+  options.steps = 11;
+  EXPECT_EQ(train().status.message(),
+            "checkpoint '" + checkpointPath(options.folder, 12) + "' is of step 12, but the run ends at step 11");
 }
 
 TEST_F(TrainerTest, DamagedCheckpointsArePassedOver) {

@@ -1,0 +1,92 @@
+// Losses as SVG, in the style of timelines.
+#include "TrainReport.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace ingot::tool {
+
+namespace {
+
+constexpr double kLeft = 70, kTop = 50, kWidth = 900, kHeight = 400, kMargin = 16;
+
+template <typename... Values> std::string format(const char *pattern, Values... values) {
+  char text[512];
+  std::snprintf(text, sizeof(text), pattern, values...);
+  return text;
+}
+
+std::string escape(const std::string &text) {
+  std::string escaped;
+  for (char c : text)
+    if (c == '<')
+      escaped += "&lt;";
+    else if (c == '&')
+      escaped += "&amp;";
+    else
+      escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c; // other control characters have no place in XML
+  return escaped;
+}
+
+/// A round distance that cuts `length` into about five.
+double tickOf(double length) {
+  double tick = std::pow(10, std::floor(std::log10(std::max(length, 1e-9))));
+  for (double factor : {0.1, 0.2, 0.5})
+    if (length / (tick * factor) <= 6)
+      return tick * factor;
+  return tick;
+}
+
+std::string text(double x, double y, const char *style, const std::string &what) {
+  return format("<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, style) + escape(what) + "</text>\n";
+}
+
+struct Range {
+  double low, high;
+  double at(double value) const { return (value - low) / (high - low); }
+};
+
+std::string axes(const Range &steps, const Range &losses) {
+  std::string out;
+  double tick = tickOf(losses.high - losses.low);
+  for (double loss = std::ceil(losses.low / tick) * tick; loss <= losses.high; loss += tick) {
+    double y = kTop + kHeight * (1 - losses.at(loss));
+    out += format("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", kLeft, y, kLeft + kWidth,
+                  y);
+    out += text(kLeft - 6, y + 4, " text-anchor=\"end\"", format("%.6g", loss));
+  }
+  tick = std::max(1.0, tickOf(steps.high - steps.low));
+  for (double step = std::ceil(steps.low / tick) * tick; step <= steps.high; step += tick)
+    out += text(kLeft + kWidth * steps.at(step), kTop + kHeight + 16, " text-anchor=\"middle\"", format("%.0f", step));
+  return out;
+}
+
+} // namespace
+
+std::string printLossCurve(const std::string &title, const std::map<uint64_t, double> &losses) {
+  Range steps = {0, 1}, range = {0, 1};
+  if (!losses.empty()) {
+    auto [least, most] =
+        std::minmax_element(losses.begin(), losses.end(), [](auto &a, auto &b) { return a.second < b.second; });
+    double room = std::max((most->second - least->second) * 0.05, 1e-6);
+    range = {least->second - room, most->second + room};
+    auto first = static_cast<double>(losses.begin()->first), last = static_cast<double>(losses.rbegin()->first);
+    steps = {first, std::max(last, first + 1)};
+  }
+  std::string out = format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
+                           "font-family=\"sans-serif\" font-size=\"12\">\n",
+                           kLeft + kWidth + kMargin, kTop + kHeight + 40) +
+                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
+  out += text(kMargin, 24, " font-size=\"15\" font-weight=\"bold\"", title);
+  out += axes(steps, range);
+  out += "<polyline fill=\"none\" stroke=\"#1f77b4\" stroke-width=\"1.5\" points=\"";
+  for (const auto &[step, loss] : losses)
+    out += format("%.1f,%.1f ", kLeft + kWidth * steps.at(static_cast<double>(step)),
+                  kTop + kHeight * (1 - range.at(loss)));
+  out += "\"/>\n";
+  out += text(kLeft + kWidth / 2, kTop + kHeight + 34, " text-anchor=\"middle\"", "step");
+  return out + "</svg>\n";
+}
+
+} // namespace ingot::tool
