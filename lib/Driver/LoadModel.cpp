@@ -105,23 +105,36 @@ static LogicalResult bindDim(const OnnxDim &dim, int64_t extent, StringRef what,
   return success();
 }
 
+/// An entry of a decoder, by the extents of its dimensions.
+struct DecoderEntry {
+  const char *name;
+  int64_t batch, rows, past;
+};
+
 static LogicalResult importDecoder(const OnnxModel &onnx, const OnnxDecoder &decoder, const CompileOptions &options,
                                    MLIRContext *context, LoadedModel &model) {
   FailureOr<int64_t> maxSeq = maxSeqOf(options, onnx, context);
   if (failed(maxSeq))
     return failure();
   int64_t chunk = std::min(options.prefill, *maxSeq);
-  for (auto [entry, rows] :
-       {std::pair<const char *, int64_t>("decode", 1), std::pair<const char *, int64_t>("prefill", chunk)}) {
+  // Past and present together are the whole cache; kv-in-place makes them one state.
+  SmallVector<DecoderEntry> entries = {{"decode", options.batch, 1, *maxSeq - 1},
+                                       {"prefill", options.batch, chunk, *maxSeq - chunk}};
+  if (!options.optimizer.empty()) {
+    if (options.trainRows > *maxSeq)
+      return fail(context, "expects --train-seq of at most " + Twine(*maxSeq) +
+                               ", the positions of the model, but got " + Twine(options.trainRows));
+    entries.push_back({"loss", options.trainBatch, options.trainRows, 0});
+  }
+  for (const DecoderEntry &entry : entries) {
     OnnxImportOptions import;
-    import.entry = entry;
+    import.entry = entry.name;
     import.dims = options.dims;
     import.inputShapes = options.inputShapes;
-    auto &bound = model.specialisations[entry];
-    // Past and present together are the whole cache; kv-in-place makes them one state.
-    if (failed(bindDim(decoder.batch, options.batch, "batch", import, bound, context)) ||
-        failed(bindDim(decoder.sequence, rows, "sequence", import, bound, context)) ||
-        failed(bindDim(decoder.past, *maxSeq - rows, "past", import, bound, context)))
+    auto &bound = model.specialisations[entry.name];
+    if (failed(bindDim(decoder.batch, entry.batch, "batch", import, bound, context)) ||
+        failed(bindDim(decoder.sequence, entry.rows, "sequence", import, bound, context)) ||
+        failed(bindDim(decoder.past, entry.past, "past", import, bound, context)))
       return failure();
     bound.emplace_back("max_seq", *maxSeq);
     if (failed(importOnnx(onnx, *model.module, import, model.params)))
@@ -150,6 +163,12 @@ static LogicalResult loadOnnx(const CompileOptions &options, MLIRContext *contex
   import.dims = options.dims;
   import.inputShapes = options.inputShapes;
   model.specialisations["main"].assign(options.dims.begin(), options.dims.end());
+  if (failed(importOnnx(*onnx, *model.module, import, model.params)))
+    return failure();
+  if (options.optimizer.empty())
+    return success();
+  import.entry = "loss"; // which --train makes of its logits
+  model.specialisations["loss"] = model.specialisations["main"];
   return importOnnx(*onnx, *model.module, import, model.params);
 }
 
