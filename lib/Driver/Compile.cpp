@@ -6,6 +6,7 @@
 #include "ingot/Plan/Passes.h"
 #include "ingot/Target/CPU/Passes.h"
 #include "ingot/Target/CPU/Target.h"
+#include "lib/Driver/CheckStage.h"
 #include "lib/Driver/LoadModel.h"
 #include "lib/Driver/Messages.h"
 #include "lib/Driver/Reproducer.h"
@@ -72,14 +73,10 @@ private:
 
   /// The module must be at the stage that --from says, with entries of static shape.
   LogicalResult checkEntries() {
-    bool programs = !model.module->getOps<task::ProgramOp>().empty();
-    if (options.from == Stage::Task)
-      return programs ? success()
-                      : fail("'" + options.input + "' has no task.program: is it at the stage --from=task?");
-    if (programs)
-      return fail("'" + options.input + "' has a task.program: compile it with --from=task");
-    if (failed(checkStage()))
+    if (failed(checkStage(*model.module, options)))
       return failure();
+    if (options.from == Stage::Task)
+      return success();
     bool found = false;
     for (auto func : model.module->getOps<func::FuncOp>()) {
       found |= func.isPublic() && !func.isDeclaration();
@@ -88,32 +85,6 @@ private:
           return func.emitError() << "expects entries of static shape, but '" << func.getSymName() << "' has " << type;
     }
     return found ? success() : fail("'" + options.input + "' has no entry: expects a public function");
-  }
-
-  /// Whether `op` computes on tensors, where a kernel has tile operations.
-  static bool isTensorCompute(Operation *op) {
-    bool onTensors = llvm::any_of(op->getResultTypes(), [](Type type) { return isa<TensorType>(type); });
-    StringRef dialect = op->getDialect() ? op->getDialect()->getNamespace() : "";
-    return onTensors && !op->hasTrait<OpTrait::ConstantLike>() &&
-           (dialect == IngotDialect::getDialectNamespace() || dialect == "arith" || dialect == "math");
-  }
-
-  /// Functions hold tensor programs, or the kernels that these become.
-  LogicalResult checkStage() {
-    WalkResult result = model.module->walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (options.from == Stage::Tile && isTensorCompute(op)) {
-        op->emitError() << "--from=tile expects kernels, which are tile operations in scf.forall, but got '"
-                        << op->getName() << "': compile a tensor program without --from";
-        return WalkResult::interrupt();
-      }
-      if (options.from == Stage::Ingot && isa_and_nonnull<tile::TileDialect>(op->getDialect())) {
-        op->emitError() << "expects a tensor program, but got '" << op->getName()
-                        << "': compile kernels with --from=tile";
-        return WalkResult::interrupt();
-      }
-      return WalkResult::advance();
-    });
-    return failure(result.wasInterrupted());
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
