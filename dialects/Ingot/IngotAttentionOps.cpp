@@ -30,18 +30,21 @@ LogicalResult PositionsOp::verify() {
 
 LogicalResult LastRowOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor op,
                                           SmallVectorImpl<Type> &types) {
-  RankedTensorType input = typeOf(op.getInput()), count = typeOf(op.getCount());
+  RankedTensorType input = typeOf(op.getInput());
   if (input.getRank() < 2 || input.getDimSize(1) < 1)
     return emitOptionalError(loc, "expects an input of shape [batch, rows, ...], but got ", Type(input));
-  if (count.getRank() != 1 || count.getDimSize(0) != input.getDimSize(0))
-    return emitOptionalError(loc, "expects one count per sequence, but got ", Type(count), " for ", Type(input));
   SmallVector<int64_t> shape(input.getShape());
   shape[1] = 1;
   types.push_back(RankedTensorType::get(shape, input.getElementType()));
   return success();
 }
 
-LogicalResult LastRowOp::verify() { return success(); }
+LogicalResult LastRowOp::verify() {
+  RankedTensorType input = typeOf(getInput()), count = typeOf(getCount());
+  if (count.getRank() != 1 || count.getDimSize(0) != input.getDimSize(0))
+    return emitOpError() << "expects one count per sequence, but got " << count << " for " << input;
+  return success();
+}
 
 OpFoldResult LastRowOp::fold(FoldAdaptor) { return getInput().getType() == getType() ? getInput() : Value(); }
 
