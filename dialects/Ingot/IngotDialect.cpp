@@ -45,6 +45,9 @@ template <typename Decl> static LogicalResult verifyBinding(Operation *func, Nam
     return func->emitOpError() << "names " << symbol << " in '" << attr.getName().getValue() << "', which no '"
                                << Decl::getOperationName() << "' declares";
   auto declared = decl.getTensorType();
+  // A gradient is row-major, however its parameter is stored.
+  if (attr.getName() == IngotDialect::kGradient)
+    declared = RankedTensorType::get(declared.getShape(), declared.getElementType());
   // Once kernels are formed, an argument has the shape in which its value is stored.
   RankedTensorType stored = declared;
   if (auto panels = dyn_cast_or_null<PanelsAttr>(declared.getEncoding()))

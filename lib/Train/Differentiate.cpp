@@ -120,7 +120,10 @@ private:
         if (Value gradient = gradients.lookup(argument))
           sum = sum ? arith::AddFOp::create(builder, func.getLoc(), sum, gradient).getResult() : gradient;
       results.push_back(sum ? sum : constant(func.getLoc(), arguments.front().getType(), 0.0));
-      attributes.push_back(builder.getDictionaryAttr(builder.getNamedAttr(IngotDialect::kGradient, param)));
+      StringRef name = cast<FlatSymbolRefAttr>(param).getValue();
+      attributes.push_back(builder.getDictionaryAttr(
+          {builder.getNamedAttr(IngotDialect::kGradient, param),
+           builder.getNamedAttr(IngotDialect::kOutput, builder.getStringAttr(name + ".grad"))}));
     }
     terminator->setOperands(results);
     func.setType(builder.getFunctionType(func.getArgumentTypes(), ValueRange(results).getTypes()));

@@ -44,11 +44,12 @@ def Differentiate : Pass<"ingot-differentiate", "::mlir::ModuleOp"> {
   let summary = "add the gradients of an entry's loss";
   let description = [{
     Adds the entry `@gradients` beside an entry that returns a loss, one scalar float: it has the same arguments and
-    returns the loss and the gradient of every floating-point parameter, in the order of the arguments. Reverse mode over
-    the `Differentiable` interface; what it builds are operations of the same dialects. A value with several uses sums
-    their gradients from the last use to the first; so does a parameter with several uses. A parameter from which the
-    loss gets no gradient has a constant of zeros as its gradient. No gradient flows through integers, i1,
-    `ingot.stop_gradient` (which is gone afterwards) and the tables of `ingot.rope`.
+    returns the loss and the gradient of every floating-point parameter `@w`, in the order of the arguments, as
+    outputs `w.grad`. Reverse mode over the `Differentiable` interface; what it builds are operations of the same
+    dialects. A value with several uses sums their gradients from the last use to the first; so does a parameter
+    with several uses. A parameter from which the loss gets no gradient has a constant of zeros as its gradient. No
+    gradient flows through integers, i1, `ingot.stop_gradient` (which is gone afterwards) and the tables of
+    `ingot.rope`.
 
     Errors: an operation without `Differentiable` between a parameter and the loss; no such entry; a loss that is not a
     scalar float.
@@ -63,7 +64,8 @@ def Differentiate : Pass<"ingot-differentiate", "::mlir::ModuleOp"> {
     }
     // gets beside it
     func.func @gradients(%x: tensor<4xf32> {ingot.input = "x"}, %w: tensor<4xf32> {ingot.param = @w})
-        -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"}, tensor<4xf32> {ingot.gradient = @w}) {
+        -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"},
+            tensor<4xf32> {ingot.gradient = @w, ingot.output = "w.grad"}) {
       %0 = arith.mulf %x, %w : tensor<4xf32>
       %1 = ingot.reduce sum %0 dims [0] : (tensor<4xf32>) -> tensor<f32>
       %one = arith.constant dense<1.0> : tensor<f32>
@@ -105,7 +107,8 @@ def AddOptimizer : Pass<"ingot-add-optimizer", "::mlir::ModuleOp"> {
 
     ```mlir
     func.func @gradients(%x: tensor<4xf32> {ingot.input = "x"}, %w: tensor<4xf32> {ingot.param = @w})
-        -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"}, tensor<4xf32> {ingot.gradient = @w})
+        -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"},
+            tensor<4xf32> {ingot.gradient = @w, ingot.output = "w.grad"})
     // becomes, with kind=sgd momentum=0
     ingot.state @w.trained from @w : tensor<4xf32>
     func.func @train_step(%x: tensor<4xf32> {ingot.input = "x"}, %w: tensor<4xf32> {ingot.state = @w.trained},

@@ -8,7 +8,7 @@
 // CHECK-SAME: (tensor<f32> {ingot.output = "loss", ingot.role = "loss"}) {
 // CHECK-LABEL: func @gradients
 // CHECK-SAME: %[[X:.*]]: tensor<4xf32> {ingot.input = "x"}, %[[W:.*]]: tensor<4xf32> {ingot.param = @w}
-// CHECK-SAME: -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"}, tensor<4xf32> {ingot.gradient = @w})
+// CHECK-SAME: -> (tensor<f32> {ingot.output = "loss", ingot.role = "loss"}, tensor<4xf32> {ingot.gradient = @w, ingot.output = "w.grad"})
 // CHECK-NEXT: %[[P:.*]] = arith.mulf %[[X]], %[[W]]
 // CHECK-NEXT: %[[L:.*]] = ingot.reduce sum %[[P]]
 // CHECK-NEXT: %[[ONE:.*]] = arith.constant dense<1.000000e+00> : tensor<f32>
@@ -28,7 +28,7 @@ func.func @loss(%x: tensor<4xf32> {ingot.input = "x"}, %w: tensor<4xf32> {ingot.
 // A parameter with two uses, by one argument or by two, has one gradient, summed from the last use on. One without use
 // has zeros, and so has a table of rope; integers have none.
 // CHECK-LABEL: func @gradients
-// CHECK-SAME: -> (tensor<f32> {{.*}}, tensor<5x4xf32> {ingot.gradient = @e}, tensor<3xf32> {ingot.gradient = @unused}, tensor<6x2xf32> {ingot.gradient = @cos})
+// CHECK-SAME: -> (tensor<f32> {{.*}}, tensor<5x4xf32> {ingot.gradient = @e, ingot.output = "e.grad"}, tensor<3xf32> {ingot.gradient = @unused, ingot.output = "unused.grad"}, tensor<6x2xf32> {ingot.gradient = @cos, ingot.output = "cos.grad"})
 // CHECK: %[[LOGITS:.*]] = ingot.dot
 // CHECK: %[[L:.*]], %[[LSE:.*]] = ingot.cross_entropy
 // CHECK: %[[G:.*]] = ingot.cross_entropy_grad %[[LOGITS]], {{.*}}, %[[LSE]],

@@ -118,7 +118,7 @@ Arrays GradCheck::run(llvm::StringRef entry) {
 double GradCheck::loss() { return run("loss").lookup("loss").floats().front(); }
 
 std::vector<double> GradCheck::gradient(size_t param) {
-  return run("gradients").lookup("result" + std::to_string(param + 1)).floats();
+  return run("gradients").lookup(names[param] + ".grad").floats();
 }
 
 std::vector<double> GradCheck::differences(size_t param) {
