@@ -26,7 +26,7 @@ size_t columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-constexpr std::string_view kErase = "\r\x1b[K";
+constexpr char kErase[] = "\r\x1b[K";
 
 /// What a signal handler has to know: whether a line stands there, whether one is just being drawn, and that no other
 /// may be.
@@ -44,7 +44,7 @@ extern "C" void eraseAndRaise(int signal) {
     ::nanosleep(&millisecond, nullptr);
   }
   if (drawn)
-    static_cast<void>(!::write(STDERR_FILENO, kErase.data(), kErase.size()));
+    static_cast<void>(!::write(STDERR_FILENO, kErase, sizeof(kErase) - 1));
   for (size_t i = 0; i < std::size(kEndingSignals); ++i)
     if (kEndingSignals[i] == signal)
       ::sigaction(signal, &previousActions[i], nullptr);
@@ -128,7 +128,7 @@ void Progress::draw() {
     drawing = true;
     if (!ending) {
       drawn = true;
-      std::fprintf(stderr, "%s%s", kErase.data(), line.c_str());
+      std::fprintf(stderr, "%s%s", kErase, line.c_str());
     }
     drawing = false;
   }
@@ -136,7 +136,7 @@ void Progress::draw() {
 
 void Progress::wipe() {
   if (drawn)
-    std::fprintf(stderr, "%s", kErase.data());
+    std::fprintf(stderr, "%s", kErase);
   drawn = false;
 }
 
