@@ -71,43 +71,70 @@ struct ConcatGradient : Differentiable::ExternalModel<ConcatGradient, tensor::Co
   }
 };
 
-/// Zeros around the gradient: a concatenation along each dimension where the slice is a part without gaps, which the
-/// planner reads as views, else an insertion into zeros.
+/// Zeros around the gradient, between its elements where the slice has strides. With constant offsets these are
+/// concatenations, which can be planned.
 struct SliceGradient : Differentiable::ExternalModel<SliceGradient, tensor::ExtractSliceOp> {
   LogicalResult buildGradients(Operation *op, GradientBuilder &b) const {
     auto slice = cast<tensor::ExtractSliceOp>(op);
     RankedTensorType type = slice.getSourceType();
-    auto isStatic = [](ArrayRef<int64_t> numbers) { return llvm::none_of(numbers, ShapedType::isDynamic); };
-    bool plain = isStatic(slice.getStaticOffsets()) && slice.getDroppedDims().none() &&
-                 llvm::all_of(slice.getStaticStrides(), [](int64_t stride) { return stride == 1; });
-    if (!plain) {
+    if (llvm::any_of(slice.getStaticOffsets(), ShapedType::isDynamic) ||
+        llvm::any_of(slice.getStaticStrides(), ShapedType::isDynamic)) {
       Value zeros = b.constant(type, 0);
       b.set(0, tensor::InsertSliceOp::create(b.getBuilder(), b.getLoc(), b.upstream(), zeros, slice.getMixedOffsets(),
                                              slice.getMixedSizes(), slice.getMixedStrides()));
       return success();
     }
-    Value gradient = b.upstream();
-    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim)
-      gradient = padAlong(b, gradient, dim, slice.getStaticOffset(dim), type.getDimSize(dim));
+    SmallVector<int64_t> dropped;
+    for (unsigned dim : slice.getDroppedDims().set_bits())
+      dropped.push_back(dim);
+    Value gradient = b.repeat(b.upstream(), dropped, type.clone(slice.getStaticSizes()));
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      int64_t offset = slice.getStaticOffset(dim), room = type.getDimSize(dim) - offset;
+      gradient = spreadAlong(b, gradient, dim, slice.getStaticStride(dim));
+      if (GradientBuilder::typeOf(gradient).getDimSize(dim) > room)
+        gradient = sliceAlong(b, gradient, dim, 0, room);
+      gradient = padAlong(b, gradient, dim, offset, type.getDimSize(dim));
+    }
     b.set(0, gradient);
     return success();
   }
 
 private:
+  static Value zeros(GradientBuilder &b, RankedTensorType type, int64_t dim, int64_t extent) {
+    SmallVector<int64_t> shape(type.getShape());
+    shape[dim] = extent;
+    return b.constant(type.clone(shape), 0);
+  }
+
+  /// stride - 1 zeros behind each element.
+  static Value spreadAlong(GradientBuilder &b, Value value, int64_t dim, int64_t stride) {
+    RankedTensorType type = GradientBuilder::typeOf(value);
+    if (stride == 1 || type.getDimSize(dim) == 1)
+      return value;
+    SmallVector<int64_t> shape(type.getShape());
+    shape.insert(shape.begin() + dim + 1, 1);
+    Value apart = b.repeat(value, {dim + 1}, type.clone(shape));
+    Value filled =
+        tensor::ConcatOp::create(b.getBuilder(), b.getLoc(), dim + 1,
+                                 ValueRange{apart, zeros(b, GradientBuilder::typeOf(apart), dim + 1, stride - 1)});
+    SmallVector<ReassociationIndices> groups;
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      groups.push_back(i == dim  ? ReassociationIndices{i, i + 1}
+                       : i < dim ? ReassociationIndices{i}
+                                 : ReassociationIndices{i + 1});
+    return tensor::CollapseShapeOp::create(b.getBuilder(), b.getLoc(), filled, groups);
+  }
+
   static Value padAlong(GradientBuilder &b, Value value, int64_t dim, int64_t offset, int64_t extent) {
     RankedTensorType type = GradientBuilder::typeOf(value);
     if (type.getDimSize(dim) == extent)
       return value;
     SmallVector<Value> parts;
-    auto zeros = [&](int64_t size) {
-      SmallVector<int64_t> shape(type.getShape());
-      shape[dim] = size;
-      if (size > 0)
-        parts.push_back(b.constant(type.clone(shape), 0));
-    };
-    zeros(offset);
+    if (offset > 0)
+      parts.push_back(zeros(b, type, dim, offset));
     parts.push_back(value);
-    zeros(extent - offset - type.getDimSize(dim));
+    if (int64_t rest = extent - offset - type.getDimSize(dim); rest > 0)
+      parts.push_back(zeros(b, type, dim, rest));
     return tensor::ConcatOp::create(b.getBuilder(), b.getLoc(), dim, parts);
   }
 };

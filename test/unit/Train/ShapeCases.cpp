@@ -54,6 +54,9 @@ static void addTensors(std::vector<GradCase> &cases) {
   add("tensor.extract_slice", {"4x6"}, "4x2", "%a[0, 4] [4, 2] [1, 1] : $a to $r");
   add("tensor.extract_slice", {"4x6"}, "4x6", "%a[0, 0] [4, 6] [1, 1] : $a to $r");
   add("tensor.extract_slice", {"4x6"}, "2x3", "%a[1, 0] [2, 3] [2, 2] : $a to $r");
+  add("tensor.extract_slice", {"4x6"}, "4x2", "%a[0, 1] [4, 2] [1, 3] : $a to $r");
+  add("tensor.extract_slice", {"2x7x2"}, "2x3x1", "%a[0, 0, 1] [2, 3, 1] [1, 3, 1] : $a to $r");
+  add("tensor.extract_slice", {"4x6"}, "", "%a[2, 3] [1, 1] [1, 1] : $a to $r");
   add("tensor.extract_slice", {"4x6"}, "3", "%a[1, 2] [1, 3] [1, 1] : $a to $r");
   cases.push_back({"tensor.extract_slice",
                    {"4x6"},
