@@ -6,6 +6,7 @@
 #include "ingot/Plan/Passes.h"
 #include "ingot/Target/CPU/Passes.h"
 #include "ingot/Target/CPU/Target.h"
+#include "ingot/Train/Passes.h"
 #include "lib/Driver/CheckStage.h"
 #include "lib/Driver/LoadModel.h"
 #include "lib/Driver/Messages.h"
@@ -26,6 +27,7 @@ using namespace ingot;
 void ingot::registerCompiler(DialectRegistry &registry) {
   registerDialects(registry);
   registerKernelModels(registry);
+  registerDifferentiationModels(registry);
   cpu::registerCpuTarget(registry);
 }
 
@@ -84,7 +86,19 @@ private:
         if (auto shaped = dyn_cast<ShapedType>(type); shaped && !shaped.hasStaticShape())
           return func.emitError() << "expects entries of static shape, but '" << func.getSymName() << "' has " << type;
     }
-    return found ? success() : fail("'" + options.input + "' has no entry: expects a public function");
+    if (!found)
+      return fail("'" + options.input + "' has no entry: expects a public function");
+    return options.optimizer.empty() ? success() : checkLoss();
+  }
+
+  static constexpr llvm::StringLiteral kLoss = "loss";
+
+  /// What is to be trained must say what it is to lose.
+  LogicalResult checkLoss() {
+    auto loss = model.module->lookupSymbol<func::FuncOp>(kLoss);
+    if (loss && loss.isPublic() && !loss.isDeclaration())
+      return success();
+    return fail("'" + options.input + "' has no entry '" + kLoss + "', which --train needs");
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
@@ -99,11 +113,33 @@ private:
     modelOptions.sampling = true;
     modelOptions.lastRowLogits = !options.allLogits;
     modelOptions.compute = options.precision == "f32" ? "" : options.precision;
-    auto build = [&](OpPassManager &manager) { buildModelPipeline(manager, modelOptions); };
+    modelOptions.hoistConstants = options.optimizer.empty();
+    auto build = [&](OpPassManager &manager) {
+      if (!options.optimizer.empty())
+        manager.addPass(createAddLoss());
+      buildModelPipeline(manager, modelOptions);
+      if (!options.optimizer.empty())
+        addTraining(manager);
+    };
     if (failed(saveTemp(*model.module, "0-imported")) || failed(runPasses(*model.module, build)))
       return failure();
+    if (!options.optimizer.empty())
+      model.module->lookupSymbol(kLoss)->erase(); // the step has it
     collectFallbacks();
     return saveTemp(*model.module, "1-model");
+  }
+
+  void addTraining(OpPassManager &manager) const {
+    TrainOptions train;
+    train.optimizer = options.optimizer;
+    train.beta1 = options.beta1;
+    train.beta2 = options.beta2;
+    train.eps = options.eps;
+    train.momentum = options.momentum;
+    train.weightDecay = options.weightDecay.value_or(options.optimizer == "adamw" ? 0.1 : 0.0);
+    train.clipNorm = options.clipNorm;
+    buildTrainPipeline(manager, train);
+    manager.addPass(createHoistConstants());
   }
 
   /// Work that takes the slow way, by op and location.

@@ -42,7 +42,8 @@ void ingot::buildModelPipeline(OpPassManager &manager, const ModelOptions &optio
   if (options.sampling)
     manager.addPass(createAddSampling());
   // Last: constants are final.
-  manager.addPass(createHoistConstants());
+  if (options.hoistConstants)
+    manager.addPass(createHoistConstants());
 }
 
 namespace {

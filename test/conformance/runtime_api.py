@@ -183,7 +183,7 @@ class Session:
 
     def run(self, entry, arrays):
         """Arrays in the order of the manifest; the outputs are views that the next run overwrites."""
-        arrays = [np.ascontiguousarray(array) for array in arrays]
+        arrays = [np.asarray(array, order="C") for array in arrays]  # scalars stay of rank 0
         outputs = self._outputs[entry]
         inputs = (Tensor * len(arrays))(*map(_tensor, arrays))
         results = (Tensor * len(outputs))(*map(_tensor, outputs))

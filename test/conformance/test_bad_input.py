@@ -240,7 +240,8 @@ ABSENT = """
 compile MODEL -o OUT --precision fp16
 compile MODEL -o OUT --quant int8
 compile MODEL -o OUT --quant int4
-compile MODEL -o OUT --train adamw
+compile MODEL -o OUT --train adafactor
+compile MODEL -o OUT --train adamw --precision bf16
 compile MODEL -o OUT --grad-accum 4
 compile MODEL -o OUT --recompute full
 compile MODEL -o OUT --recompute budget=1000000

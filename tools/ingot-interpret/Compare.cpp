@@ -52,7 +52,7 @@ bool compareArrays(const Arrays &left, const Arrays &right, double tolerance, ll
   return same;
 }
 
-void printArrays(const Arrays &arrays, llvm::raw_ostream &os) {
+void printArrays(const Arrays &arrays, unsigned digits, llvm::raw_ostream &os) {
   for (const std::string &name : namesOf(arrays, arrays)) {
     const Array &array = arrays.find(name)->second;
     os << name << ": " << toString(array.element()) << " [";
@@ -60,7 +60,7 @@ void printArrays(const Arrays &arrays, llvm::raw_ostream &os) {
     os << ']';
     if (isFloat(array.element()))
       for (double value : array.floats())
-        os << llvm::format(" %.9g", value);
+        os << llvm::format(" %.*g", static_cast<int>(digits), value);
     else
       for (int64_t value : array.ints())
         os << ' ' << value;

@@ -14,5 +14,5 @@ double maxDifference(const ingot::interpreter::Array &left, const ingot::interpr
 bool compareArrays(const ingot::interpreter::Arrays &left, const ingot::interpreter::Arrays &right, double tolerance,
                    llvm::StringRef what, llvm::raw_ostream &os);
 
-/// Prints "NAME: f32 [2, 2] 1 2 3 4" per array, sorted by name.
-void printArrays(const ingot::interpreter::Arrays &arrays, llvm::raw_ostream &os);
+/// Prints "NAME: f32 [2, 2] 1 2 3 4" per array, sorted by name; floats with so many significant digits.
+void printArrays(const ingot::interpreter::Arrays &arrays, unsigned digits, llvm::raw_ostream &os);

@@ -28,7 +28,9 @@ struct Flags {
                            cl::cat(category)};
   cl::list<int64_t> range{"int-range", cl::desc("Bounds BEGIN,END of random integers"), cl::CommaSeparated,
                           cl::cat(category)};
-  cl::list<std::string> input{"input", cl::desc("Fixed input NAME=V,V,..."), cl::cat(category)};
+  cl::list<std::string> input{"input",
+                              cl::desc("Fixed input NAME=V,V,...; of several for one NAME each step takes the next"),
+                              cl::cat(category)};
   cl::opt<unsigned> steps{"steps", cl::desc("Steps to run, with new random inputs"), cl::init(1), cl::cat(category)};
   cl::opt<std::string> compare{"compare", cl::desc("Second file; its outputs must agree"), cl::cat(category)};
   cl::opt<std::string> compareEntry{"compare-entry", cl::desc("Entry of the second file"), cl::cat(category)};
@@ -36,6 +38,7 @@ struct Flags {
                                 cl::cat(category)};
   cl::opt<double> tolerance{"tolerance", cl::desc("Largest absolute difference"), cl::init(0), cl::cat(category)};
   cl::opt<bool> accesses{"check-accesses", cl::desc("Hold tasks to the accesses they declare"), cl::cat(category)};
+  cl::opt<unsigned> digits{"digits", cl::desc("Digits of printed floats"), cl::init(9), cl::cat(category)};
   cl::opt<bool> states{"print-states", cl::desc("Print states as well"), cl::cat(category)};
   cl::opt<unsigned> generate{"generate", cl::desc("Tokens to generate greedily"), cl::init(0), cl::cat(category)};
   cl::list<int64_t> tokens{"tokens", cl::desc("Prompt for --generate"), cl::CommaSeparated, cl::cat(category)};
@@ -107,8 +110,11 @@ bool setInput(Arrays &inputs, StringRef text) {
 
 std::optional<Arrays> inputsOf(const Signature &signature, const Flags &flags, unsigned step) {
   Arrays inputs = randomInputs(signature, *valuesOf(flags, step));
+  StringMap<SmallVector<StringRef>> byName;
   for (const std::string &text : flags.input)
-    if (!setInput(inputs, text))
+    byName[StringRef(text).split('=').first].push_back(text);
+  for (const auto &[name, texts] : byName)
+    if (!setInput(inputs, texts[step % texts.size()]))
       return std::nullopt;
   return inputs;
 }
@@ -163,9 +169,9 @@ int run(mlir::MLIRContext &context, const Flags &flags) {
     if (mlir::failed(outputs))
       return 1;
     if (!second.module) {
-      printArrays(*outputs, outs());
+      printArrays(*outputs, flags.digits, outs());
       if (flags.states)
-        printArrays(first.interpreter->saveStates(), outs());
+        printArrays(first.interpreter->saveStates(), flags.digits, outs());
       continue;
     }
     auto others = second.interpreter->run(secondEntry, *inputs);

@@ -32,7 +32,12 @@ struct CompileOptions {
   bool allLogits = false;                                      // of every row of a prompt, not of the last one alone
   unsigned workers = 0;                                        // 0: the cores of this machine
   std::optional<runtime::TargetDescription> targetDescription; // of the machine that schedules are made for
-  std::string params;                                          // safetensors for a model in text
+  std::string optimizer;                                       // sgd, adam or adamw: the model is trained; empty: not
+  int64_t trainBatch = 8, trainRows = 64; // sequences of a step and their tokens, for ONNX decoders
+  double clipNorm = 0;                    // of all gradients together; 0: any
+  std::optional<double> weightDecay;      // none: 0.1 with adamw, else 0
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, momentum = 0.9;
+  std::string params; // safetensors for a model in text
   bool externalParams = false;
   std::string tokenizer; // "bytes", or a tokenizer file; empty: what the model carries
   std::string runner;    // program to put in front of an artifact, which makes it an executable; empty: none

@@ -22,6 +22,9 @@ struct ModelOptions {
   bool sampling = false;
   /// Prompts compute the logits of their last token alone; see `ingot-last-row-logits`.
   bool lastRowLogits = false;
+  /// Constants become parameters; see `ingot-hoist-constants`. Not before a model is differentiated: it would be
+  /// trained on them.
+  bool hoistConstants = true;
 };
 
 /// Adds Model's passes, in order.
