@@ -148,7 +148,7 @@ private:
           Value score = s.mul(x[0], s.constant(scale));
           if (biasAt)
             score = s.add(score, s.widen(x[biasAt]));
-          Value result = s.exp(s.sub(score, x[1]));
+          Value result = s.exp(s.sub(score, s.widen(x[1])));
           if (slope)
             result = s.mul(result, s.mul(s.sub(x[slope], x[mean]), s.constant(scale)));
           if (!rowAt)

@@ -20,6 +20,9 @@ using namespace ingot;
 
 namespace {
 
+/// Operations that a kernel's name spells out; of more, the number stands for those in the middle.
+constexpr size_t kMostNamed = 8, kFirstNamed = 4;
+
 /// Name of a kernel: the operations in it that matter, root last.
 std::string kernelName(Operation *root, const llvm::DenseSet<Operation *> &inlined) {
   SmallVector<StringRef> names;
@@ -34,7 +37,10 @@ std::string kernelName(Operation *root, const llvm::DenseSet<Operation *> &inlin
       names.push_back(op->getName().stripDialect());
   };
   visit(visit, root);
-  return llvm::join(names, "_");
+  if (names.size() <= kMostNamed)
+    return llvm::join(names, "_");
+  std::string first = llvm::join(ArrayRef(names).take_front(kFirstNamed), "_");
+  return first + "_" + std::to_string(names.size() - kFirstNamed - 1) + "_more_" + names.back().str();
 }
 
 /// Replaces the body of an entry by kernels.

@@ -170,7 +170,10 @@ private:
       ScalarMath s{b, loc, type};
       Value square = s.mul(s.constant(op.getZLoss().convertToDouble()), s.mul(x[0], x[0]));
       Value term = s.add(s.sub(x[0], x[1]), square);
-      return weights ? s.select(s.isZero(x[2]), s.constant(0.0), s.mul(x[2], term)) : term;
+      if (!weights)
+        return term;
+      Value weight = s.widen(x[2]);
+      return s.select(s.isZero(weight), s.constant(0.0), s.mul(weight, term));
     });
     SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
     SmallVector<TileInput> sums = {{t.reduce(ReduceKind::Sum, terms, all), {}}};
@@ -184,7 +187,8 @@ private:
           ScalarMath s{b, loc, type};
           if (!weights)
             return s.narrow(s.div(x[0], s.constant(static_cast<double>(count))), element);
-          return s.narrow(s.select(s.isZero(x[1]), s.constant(0.0), s.div(x[0], x[1])), element);
+          Value total = s.widen(x[1]);
+          return s.narrow(s.select(s.isZero(total), s.constant(0.0), s.div(x[0], total)), element);
         },
         out);
   }
@@ -236,7 +240,7 @@ private:
       auto count = static_cast<double>(KernelBuilder::typeOf(op.getTargets()).getNumElements());
       return t.map(rows.sizes, type, {{upstream, {}}}, [&](OpBuilder &b, ValueRange x) {
         ScalarMath s{b, loc, type};
-        return s.mul(s.widen(x[0]), s.constant(1 / count));
+        return s.div(s.widen(x[0]), s.constant(count));
       });
     }
     Value weights = t.widened(builder.getWhole(op.getWeights()));

@@ -10,6 +10,8 @@
 // RUN: ingot-interpret %s --entry=mean --random-inputs=3 --int-range=0,10 --seed=1 --check-accesses --tolerance=1e-13 --compare %t.task.mlir
 // RUN: ingot-interpret %s --entry=table --random-inputs=2 --int-range=-2,9 --compare %t.kernels.mlir
 // RUN: ingot-interpret %s --entry=table --random-inputs=3 --int-range=-2,9 --seed=1 --check-accesses --compare %t.task.mlir
+// Scores of all rows and keys are in no buffer.
+// RUN: not grep "task.buffer.*128x128" %t.task.mlir
 // RUN: ingot-interpret %s --entry=attention --random-inputs=2 --tolerance=1e-13 --compare %t.kernels.mlir
 // RUN: ingot-interpret %s --entry=attention --random-inputs=3 --seed=1 --check-accesses --tolerance=1e-13 --compare %t.task.mlir
 // RUN: ingot-interpret %s --entry=biased --random-inputs=2 --tolerance=1e-13 --compare %t.kernels.mlir
