@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import subprocess
 import sys
 
 import pytest
@@ -73,3 +74,15 @@ def test_more_rows_than_positions_are_refused(tmp_path):
     message = complain(ingot("compile", model, "-o", tmp_path / "m.ingot", "--train", "adamw", "--train-seq", 17))
     assert "expects --train-seq of at most 16, the positions of the model, but got 17" in message
     assert not (tmp_path / "m.ingot").exists()
+
+
+def test_demo(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(VERSE * 40)
+    done = subprocess.run([ROOT / "examples/train/demo.sh", "gpt", text, "3"], capture_output=True, text=True,
+                          errors="replace")  # a model of bytes may write any of them
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n$ ") == 4 and "\nThe " in done.stdout
+    assert "step 1/3  loss 5." in done.stderr
+    done = subprocess.run([ROOT / "examples/train/demo.sh", "rnn"], capture_output=True, text=True)
+    assert done.returncode == 2 and "expects gpt or llama" in done.stderr
