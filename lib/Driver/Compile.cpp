@@ -93,12 +93,19 @@ private:
 
   static constexpr llvm::StringLiteral kLoss = "loss";
 
+  static bool isScalar(Type type) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    return shaped && shaped.hasRank() && shaped.getRank() == 0;
+  }
+
   /// What is to be trained must say what it is to lose.
   LogicalResult checkLoss() {
     auto loss = model.module->lookupSymbol<func::FuncOp>(kLoss);
-    if (loss && loss.isPublic() && !loss.isDeclaration())
-      return success();
-    return fail("'" + options.input + "' has no entry '" + kLoss + "', which --train needs");
+    if (!loss || !loss.isPublic() || loss.isDeclaration())
+      return fail("'" + options.input + "' has no entry '" + kLoss + "', which --train needs");
+    if (options.zLoss != 0 && loss.getNumResults() == 1 && isScalar(loss.getResultTypes()[0]))
+      return loss.emitError() << "--z-loss is for models that return logits, but '" << kLoss << "' returns a loss";
+    return success();
   }
 
   LogicalResult runPasses(ModuleOp module, function_ref<void(OpPassManager &)> build) {
@@ -116,7 +123,7 @@ private:
     modelOptions.hoistConstants = options.optimizer.empty();
     auto build = [&](OpPassManager &manager) {
       if (!options.optimizer.empty())
-        manager.addPass(createAddLoss());
+        manager.addPass(createAddLoss({kLoss.str(), options.zLoss}));
       buildModelPipeline(manager, modelOptions);
       if (!options.optimizer.empty())
         addTraining(manager);

@@ -243,14 +243,16 @@ private:
     auto error = [&] { return getOperation().emitError(); };
     if (!known)
       return error() << "expects an optimizer of sgd, adam or adamw, but got '" << kind << "'";
-    rule = {*known, beta1, beta2, eps, momentum, weightDecay};
+    // As the program has them: what rounds to 1 or to 0 divides by 0.
+    auto rounded = [](double value) { return static_cast<double>(static_cast<float>(value)); };
+    rule = {*known, rounded(beta1), rounded(beta2), rounded(eps), rounded(momentum), rounded(weightDecay)};
     auto within = [](double value, double end) { return value >= 0 && value < end; };
-    if (!within(beta1, 1) || !within(beta2, 1) || !within(momentum, 1))
+    if (!within(rule.beta1, 1) || !within(rule.beta2, 1) || !within(rule.momentum, 1))
       return error() << "expects betas and a momentum in [0, 1), but got " << beta1 << ", " << beta2 << " and "
                      << momentum;
     constexpr double kLargest = 1e30; // also leaves NaN out
-    if (!within(eps, kLargest) || !within(weightDecay, kLargest) || !within(clipNorm, kLargest))
-      return error() << "expects an eps, a weight decay and a clip norm that are finite and not negative, but got "
+    if (!within(eps, kLargest) || rule.eps == 0 || !within(weightDecay, kLargest) || !within(clipNorm, kLargest))
+      return error() << "expects an eps above 0, a weight decay and a clip norm of at least 0, all finite, but got "
                      << eps << ", " << weightDecay << " and " << clipNorm;
     return success();
   }

@@ -2,10 +2,14 @@
 // RUN: not ingot-opt --ingot-add-optimizer=kind=lion %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not ingot-opt --ingot-add-optimizer=beta1=1 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=BETA
 // RUN: not ingot-opt --ingot-add-optimizer=clip-norm=-1 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=CLIP
+// RUN: not ingot-opt --ingot-add-optimizer=eps=1e-60 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=EPS
+// RUN: not ingot-opt --ingot-add-optimizer=beta2=0.999999999 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=ONE
 
+// EPS: expects an eps above 0
+// ONE: expects betas and a momentum in [0, 1)
 // KIND: expects an optimizer of sgd, adam or adamw, but got 'lion'
 // BETA: expects betas and a momentum in [0, 1), but got 1.000000e+00, 9.500000e-01 and 9.000000e-01
-// CLIP: expects an eps, a weight decay and a clip norm that are finite and not negative, but got {{.*}} and -1.000000e+00
+// CLIP: expects an eps above 0, a weight decay and a clip norm of at least 0, all finite, but got {{.*}} and -1.000000e+00
 
 // expected-error @+1 {{expects an entry 'gradients' of one block, but there is none}}
 module {

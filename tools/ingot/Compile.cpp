@@ -1,5 +1,6 @@
 // ingot compile: turns a model into an artifact, or shows a stage on the way.
 #include "Command.h"
+#include "CompileTraining.h"
 #include "Delegate.h"
 #include "Progress.h"
 #include "Support.h"
@@ -47,60 +48,6 @@ struct Arguments {
   std::string from = "ingot", emit = "artifact", logits = "last", description;
   std::map<std::string, std::string> absent;
 };
-
-/// Numbers from 0 to below `end`.
-CLI::Validator below(double end) {
-  auto check = [=](const std::string &text) -> std::string {
-    double value = 0;
-    bool number = CLI::detail::lexical_cast(text, value);
-    if (number && value >= 0 && value < end)
-      return {};
-    return "expects a number from 0" + std::string(end <= 1 ? " to below 1" : " on") + ", but got '" + text + "'";
-  };
-  return CLI::Validator(check, "");
-}
-
-void declareTraining(CLI::App &app, CompileOptions &o) {
-  constexpr double kAny = 1e30;
-  app.add_option(
-         "--train", o.optimizer,
-         "adds the entry train_step, which trains the model with this optimizer: its entry `loss`, or predicting "
-         "the next token where it returns logits")
-      ->check(tool::oneOf({"adamw", "adam", "sgd"}, {"adafactor"}))
-      ->type_name("adamw|adam|sgd");
-  app.add_option("--train-batch", o.trainBatch, "sequences of a step of training, for ONNX decoders")
-      ->check(tool::whole(1, uint64_t(1) << 20))
-      ->type_name("N")
-      ->capture_default_str();
-  app.add_option("--train-seq", o.trainRows, "tokens of each of them")
-      ->check(tool::whole(1, uint64_t(1) << 20))
-      ->type_name("N")
-      ->capture_default_str();
-  app.add_option("--clip-norm", o.clipNorm, "largest norm of all gradients together; 0: any")
-      ->check(below(kAny))
-      ->type_name("X")
-      ->capture_default_str();
-  app.add_option("--weight-decay", o.weightDecay,
-                 "of matrices that are no embeddings (default: 0.1 with adamw, else 0)")
-      ->check(below(kAny))
-      ->type_name("X");
-  app.add_option("--beta1", o.beta1, "share of the first moment that a step of adamw and adam keeps")
-      ->check(below(1))
-      ->type_name("X")
-      ->capture_default_str();
-  app.add_option("--beta2", o.beta2, "share of the second moment that a step of adamw and adam keeps")
-      ->check(below(1))
-      ->type_name("X")
-      ->capture_default_str();
-  app.add_option("--eps", o.eps, "what adamw and adam add to the root of the second moment")
-      ->check(below(kAny))
-      ->type_name("X")
-      ->capture_default_str();
-  app.add_option("--momentum", o.momentum, "share of its moment that a step of sgd keeps")
-      ->check(below(1))
-      ->type_name("X")
-      ->capture_default_str();
-}
 
 void declare(CLI::App &app, Arguments &args) {
   CompileOptions &o = args.options;
@@ -157,7 +104,7 @@ void declare(CLI::App &app, Arguments &args) {
       ->type_name("STAGE")
       ->capture_default_str();
   app.add_option("--save-temps", o.saveTemps, "folder for all stages in text")->type_name("DIR");
-  declareTraining(app, o);
+  tool::declareTraining(app, o);
   for (const Absent &absent : kAbsent)
     app.add_option(absent.flag, args.absent[absent.flag], "not supported yet")->type_name(absent.metavar);
 }
@@ -185,10 +132,6 @@ std::string checkAbsent(const Arguments &args) {
   }
   if (args.options.precision == "fp16")
     return "--precision fp16 is not supported yet";
-  if (args.options.optimizer == "adafactor")
-    return "--train adafactor is not supported yet";
-  if (!args.options.optimizer.empty() && args.options.precision != "f32")
-    return "--train with --precision " + args.options.precision + " is not supported yet";
   return {};
 }
 
@@ -245,8 +188,6 @@ std::string setStages(Arguments &args) {
     return "--precision is for tensor programs, but got --from " + args.from;
   if (args.options.from > Stage::Ingot && args.logits != "last")
     return "--logits is for tensor programs, but got --from " + args.from;
-  if (args.options.from > Stage::Ingot && !args.options.optimizer.empty())
-    return "--train is for tensor programs, but got --from " + args.from;
   args.options.allLogits = args.logits == "all";
   if (args.options.from == Stage::Task && !args.description.empty())
     return "--target-description is for programs that are yet to be scheduled, but got --from task";
@@ -294,6 +235,8 @@ int tool::compileMain(int argc, char **argv) {
   for (auto set : {setTargets, setStages, setShapes})
     if (std::string error = set(args); !error.empty())
       return refuse(error);
+  if (std::string error = tool::checkTraining(app, args.options, args.from); !error.empty())
+    return refuse(error);
   for (const std::string &params : args.params)
     if (params == "external")
       args.options.externalParams = true;
