@@ -256,7 +256,6 @@ generate ART --prompt a --ranks 2
 run ART --entry decode --outputs OUT --launch graph
 run ART --entry decode --outputs OUT --target cuda
 run ART --entry decode --outputs OUT --ranks 2
-train ART --data FILE --steps 10 --out OUT
 eval ART --data FILE
 inspect ART --sharding
 """
