@@ -98,7 +98,7 @@ Status Trainer::openData() {
   uint64_t vocabulary = UINT64_MAX;
   for (const char *role : {kRoleTokens, kRoleTargets})
     if (const auto &range = manifest.inputOfRole(role)->range)
-      vocabulary = std::min(vocabulary, static_cast<uint64_t>(std::max<int64_t>(range->second, -1) + 1));
+      vocabulary = std::min(vocabulary, static_cast<uint64_t>(std::max<int64_t>(range->second, -1)) + 1);
   Result<TrainingData> opened =
       TrainingData::open(options.data, options.format, session.artifact().tokenizer(), vocabulary);
   if (!opened)

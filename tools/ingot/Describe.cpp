@@ -84,7 +84,9 @@ OrderedJson describeModel(const Artifact &artifact) {
 OrderedJson describeMemory(const Artifact &artifact) {
   const Manifest &manifest = artifact.manifest();
   OrderedJson json = {{"parameters", OrderedJson::array()}, {"state", OrderedJson::array()}};
-  uint64_t params = 0, state = 0, kv = 0;
+  uint64_t params = 0, state = 0, kv = 0, trained = 0, optimizer = 0;
+  bool trains = std::any_of(manifest.entries.begin(), manifest.entries.end(),
+                            [](const ManifestEntry &entry) { return entry.trains(); });
   for (const ManifestParam &param : manifest.params) {
     uint64_t bytes = checkedBytes(param.dtype, param.shape).value_or(0);
     params += bytes;
@@ -97,6 +99,8 @@ OrderedJson describeMemory(const Artifact &artifact) {
   for (const ManifestState &item : manifest.state) {
     state += bytesOf(item);
     kv += item.role == kRoleKv ? bytesOf(item) : 0;
+    trained += item.param.empty() ? 0 : bytesOf(item);
+    optimizer += trains && item.role.empty() && item.param.empty() ? bytesOf(item) : 0;
     json["state"].push_back({{"name", item.name}, {"bytes", bytesOf(item)}});
   }
   json["entries"] = OrderedJson::array();
@@ -107,8 +111,12 @@ OrderedJson describeMemory(const Artifact &artifact) {
                                {"inputs", entry.inputs},
                                {"outputs", entry.outputs},
                                {"private_per_worker", entry.privatePerWorker}});
-  json["total"] = {{"parameters", params}, {"gradients", 0}, {"optimizer_state", 0},
-                   {"state", state},       {"kv", kv},       {"kv_bytes_per_token", artifact.kvBytesPerToken()}};
+  json["total"] = {{"parameters", params},
+                   {"state", state},
+                   {"trained", trained},
+                   {"optimizer_state", optimizer},
+                   {"kv", kv},
+                   {"kv_bytes_per_token", artifact.kvBytesPerToken()}};
   return json;
 }
 

@@ -83,13 +83,15 @@ std::string printMemory(const OrderedJson &json) {
   std::string out = "\nmemory in bytes\n";
   const OrderedJson &total = json["total"];
   out += line("parameters", bytes(total["parameters"]));
-  out += line("gradients", bytes(total["gradients"]));
-  out += line("optimizer state", bytes(total["optimizer_state"]));
   out += line("state", bytes(total["state"]));
+  if (total["trained"] != 0) {
+    out += line("  of which trained", bytes(total["trained"]));
+    out += line("  of which optimizer", bytes(total["optimizer_state"]));
+  }
   out += line("  of which KV", bytes(total["kv"]) + ", " + text(total["kv_bytes_per_token"]) + " per token");
   for (const OrderedJson &entry : json["entries"]) {
     out += "entry " + text(entry["name"]) + " (" + text(entry["isa"]) + ")\n";
-    out += line("  activations", bytes(entry["activations"]));
+    out += line("  activations", bytes(entry["activations"])); // gradients among them
     out += line("  inputs", bytes(entry["inputs"]));
     out += line("  outputs", bytes(entry["outputs"]));
     out += line("  private per worker", " " + bytes(entry["private_per_worker"]));

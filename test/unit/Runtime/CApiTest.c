@@ -212,11 +212,67 @@ static void test_generate(const char *path) {
   ingot_artifact_close(artifact);
 }
 
+struct training {
+  uint64_t steps, resumed, stop_at;
+  double first_loss, last_loss;
+};
+
+static int on_train(void *user, const ingot_train_report *report) {
+  struct training *seen = user;
+  CHECK(report->size == sizeof *report);
+  if (report->event == INGOT_TRAIN_RESUMED) {
+    seen->resumed = report->step;
+    CHECK(strstr(report->path, "step-000003.safetensors") != NULL);
+  }
+  if (report->event != INGOT_TRAIN_STEP)
+    return 0;
+  CHECK(report->tokens == 8 && report->seconds > 0 && report->learning_rate > 0 && report->path == NULL);
+  if (seen->steps++ == 0)
+    seen->first_loss = report->loss;
+  seen->last_loss = report->loss;
+  return report->step == seen->stop_at;
+}
+
+/* `text` is a file to train on, `folder` does not exist yet. */
+static void test_train(const char *path, const char *text, const char *folder) {
+  ingot_artifact *artifact = NULL;
+  ingot_executor *executor = NULL;
+  ingot_trainer *trainer = NULL;
+  struct training seen = {0, 0, 3, 0, 0};
+  ingot_train_options options;
+  memset(&options, 0, sizeof options);
+  CHECK(ok(ingot_artifact_open(path, &artifact)));
+  CHECK(ok(ingot_executor_create("cpu", 2, NULL, &executor)));
+  CHECK(ok(ingot_train_create(artifact, executor, &trainer)));
+  CHECK(is(ingot_train_run(trainer, &options, on_train, &seen), INGOT_INVALID_ARGUMENT, "size"));
+  options.size = sizeof options;
+  CHECK(is(ingot_train_run(trainer, &options, on_train, &seen), INGOT_INVALID_ARGUMENT, "data expects a pointer"));
+  options.data = text;
+  options.folder = folder;
+  CHECK(is(ingot_train_run(trainer, &options, on_train, &seen), INGOT_INVALID_ARGUMENT, "steps"));
+  options.steps = 8;
+  options.launch = INGOT_LAUNCH_GRAPH;
+  CHECK(is(ingot_train_run(trainer, &options, on_train, &seen), INGOT_UNSUPPORTED, "not supported yet"));
+  options.launch = INGOT_LAUNCH_MEGAKERNEL;
+  CHECK(seen.steps == 0);
+  options.peak_rate = 0.05;
+  CHECK(is(ingot_train_run(trainer, &options, on_train, &seen), INGOT_CANCELLED, "stopped after step 3"));
+  CHECK(is(ingot_train_run(trainer, &options, NULL, NULL), INGOT_INVALID_ARGUMENT, "holds checkpoints already"));
+  options.resume = 1;
+  seen.stop_at = 0;
+  CHECK(ok(ingot_train_run(trainer, &options, on_train, &seen)));
+  CHECK(seen.steps == 8 && seen.resumed == 3 && seen.last_loss < seen.first_loss);
+  ingot_train_close(trainer);
+  ingot_executor_close(executor);
+  ingot_artifact_close(artifact);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 3)
+  if (argc != 6)
     return 2;
   test_null_and_bad_arguments();
   test_run(argv[1]);
   test_generate(argv[2]);
+  test_train(argv[3], argv[4], argv[5]);
   return line_of_failure ? 1 : 0;
 }
