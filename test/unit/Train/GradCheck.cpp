@@ -101,9 +101,13 @@ GradCheck::GradCheck(const std::string &text, double low, double high, uint64_t 
   Signature signature = *interpreter.signatureOf("loss");
   for (const Port &port : signature.inputs) {
     std::vector<double> irregular(llvm::product_of(port.shape));
+    std::vector<int64_t> whole(irregular.size());
     for (double &number : irregular)
       number = static_cast<float>(0.5 + random.unit());
-    inputs[port.name] = Array::ofFloats(port.element, port.shape, irregular);
+    for (int64_t &number : whole)
+      number = static_cast<int64_t>(random.below(7)); // a token of any vocabulary
+    inputs[port.name] = isFloat(port.element) ? Array::ofFloats(port.element, port.shape, irregular)
+                                              : Array::ofInts(port.element, port.shape, whole);
   }
 }
 
@@ -121,31 +125,56 @@ std::vector<double> GradCheck::gradient(size_t param) {
   return run("gradients").lookup(names[param] + ".grad").floats();
 }
 
-std::vector<double> GradCheck::differences(size_t param) {
+double GradCheck::slopeAlong(size_t param, llvm::ArrayRef<double> direction) {
   Array original = values[names[param]];
-  std::vector<double> numbers = original.floats(), result;
-  auto lossAt = [&](size_t i, double number) {
+  std::vector<double> numbers = original.floats();
+  auto lossAt = [&](double step) {
     std::vector<double> moved = numbers;
-    moved[i] = number;
+    for (size_t i = 0; i < moved.size(); ++i)
+      moved[i] += step * direction[i];
     values[names[param]] = Array::ofFloats(original.element(), original.shape(), moved);
     return loss();
   };
-  auto slope = [&](size_t i, double step) {
-    return (lossAt(i, numbers[i] + step) - lossAt(i, numbers[i] - step)) / (2 * step);
-  };
-  for (size_t i = 0; i < numbers.size(); ++i)
-    result.push_back((4 * slope(i, kStep / 2) - slope(i, kStep)) / 3);
+  auto slope = [&](double step) { return (lossAt(step) - lossAt(-step)) / (2 * step); };
+  double extrapolated = (4 * slope(kStep / 2) - slope(kStep)) / 3;
   values[names[param]] = original;
+  return extrapolated;
+}
+
+std::vector<double> GradCheck::differences(size_t param) {
+  std::vector<double> direction(values[names[param]].numElements(), 0), result;
+  for (double &along : direction) {
+    along = 1;
+    result.push_back(slopeAlong(param, direction));
+    along = 0;
+  }
   return result;
 }
 
+void GradCheck::expectNear(double actual, double expected, const std::string &what) {
+  EXPECT_NEAR(actual, expected, kRelative * std::abs(expected) + kRounding * (1 + std::abs(loss()))) << what;
+}
+
 void GradCheck::expectAgreement() {
-  double rounding = kRounding * (1 + std::abs(loss()));
   for (size_t param = 0; param < names.size(); ++param) {
     std::vector<double> actual = gradient(param), expected = differences(param);
     ASSERT_EQ(actual.size(), expected.size());
     for (size_t i = 0; i < actual.size(); ++i)
-      EXPECT_NEAR(actual[i], expected[i], kRelative * std::abs(expected[i]) + rounding)
-          << "element " << i << " of " << names[param];
+      expectNear(actual[i], expected[i], "element " + std::to_string(i) + " of " + names[param]);
   }
+}
+
+void GradCheck::expectAgreementAlong(size_t param, uint64_t seed) {
+  Random random(seed);
+  std::vector<double> along = gradient(param), direction(along.size());
+  double squares = 0, actual = 0;
+  for (double &number : direction) {
+    number = 2 * random.unit() - 1;
+    squares += number * number;
+  }
+  for (size_t i = 0; i < along.size(); ++i) {
+    direction[i] /= std::sqrt(squares);
+    actual += along[i] * direction[i];
+  }
+  expectNear(actual, slopeAlong(param, direction), names[param]);
 }

@@ -43,11 +43,16 @@ public:
   /// By central differences of `@loss` with steps 2^-10 and 2^-11, extrapolated (Richardson): their error is of the
   /// order of 2^-40.
   std::vector<double> differences(size_t param);
+  /// Expects the gradient along a random direction of length 1 to agree in the same way, without the others.
+  void expectAgreementAlong(size_t param, uint64_t seed);
   /// Expects the two to agree within 1e-6 relative, beside the rounding of the differences.
   void expectAgreement();
 
 private:
   double loss();
+  /// Of the loss where `param` is moved along `direction`.
+  double slopeAlong(size_t param, llvm::ArrayRef<double> direction);
+  void expectNear(double actual, double expected, const std::string &what);
   interpreter::Arrays run(llvm::StringRef entry);
 
   mlir::MLIRContext context;
