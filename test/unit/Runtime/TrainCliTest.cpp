@@ -7,6 +7,8 @@
 #include "runtime/program/SplitMix64.h"
 #include "runtime/trainer/CheckpointFolder.h"
 
+#include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -129,6 +131,53 @@ TEST_F(TrainCliTest, Mistakes) {
   writeArtifact(directory / "m.ingot", makeDecoder());
   EXPECT_EQ(message("--steps 5", 1),
             "ingot: the artifact has no entry 'train_step'; `ingot compile --train` makes one");
+}
+
+/// Values of a key in the lines of a log that have it.
+std::vector<double> column(const std::string &text, const char *key) {
+  std::istringstream log(text);
+  std::vector<double> values;
+  for (std::string line; std::getline(log, line);)
+    if (runtime::Result<runtime::Json> json = runtime::parseJson(line); json && json->contains(key))
+      values.push_back((*json)[key].get<double>());
+  return values;
+}
+
+TEST_F(TrainCliTest, SchedulesFromTheCommandLine) {
+  auto rates = [&](const std::string &arguments) {
+    fs::remove_all(directory / "run");
+    Outcome outcome = train("--steps 10 --out @/run --log @/log.jsonl " + arguments);
+    EXPECT_EQ(outcome.exit, 0) << outcome.err;
+    return column(readFile(directory / "log.jsonl"), "learning_rate");
+  };
+  auto expect = [](const std::vector<double> &got, const std::vector<double> &expected) {
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i)
+      EXPECT_NEAR(got[i], expected[i], 1e-15) << "step " << i + 1;
+  };
+  expect(rates("--schedule constant --warmup 2"), {0.025, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05});
+  expect(rates("--schedule wsd --min-lr 0.01 --anneal-from 6"),
+         {0.05, 0.05, 0.05, 0.05, 0.05, 0.05, 0.04, 0.03, 0.02, 0.01});
+  expect(rates("--schedule infinite --warmup 2 --stable-from 4 --anneal-from 8 --stable-lr 0.03 --min-lr 0.01"),
+         {0.025, 0.05, 0.04, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03 * std::sqrt(1.0 / 3), 0.01});
+  double half = (1 / std::sqrt(6.0) - 1) / (1 / std::sqrt(11.0) - 1);
+  std::vector<double> steep =
+      rates("--schedule infinite --warmup 2 --stable-from 4 --stable-lr 0.03 --cool-down invsqrt");
+  EXPECT_NEAR(steep[2], 0.05 - 0.02 * half, 1e-15);
+  EXPECT_NEAR(steep[9], 0.005, 1e-15);
+}
+
+TEST_F(TrainCliTest, SpikesAreTold) {
+  std::string text = readFile(directory / "text");
+  text[500] = static_cast<char>(255); // makes the loss large
+  writeFile(directory / "text", text);
+  Outcome outcome = train("--steps 100 --seed 3 --out @/run --spike-factor 20 --checkpoint-every 5 --log @/log.jsonl");
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("is a spike; back to '" + (directory / "run/step-")), std::string::npos) << outcome.err;
+  std::string log = readFile(directory / "log.jsonl");
+  EXPECT_NE(log.find("\"event\":\"rewound\""), std::string::npos);
+  std::vector<double> losses = column(log, "loss");
+  EXPECT_LT(*std::max_element(losses.begin() + 6, losses.end()), 20 * losses[0]);
 }
 
 /// A log that cannot be written ends the run with what it has done in a checkpoint.
