@@ -27,13 +27,29 @@ struct Demand {
   }
 };
 
-/// Extent of one head if a consumer of `dot` splits its last dimension into heads, else 0.
+/// Extent of one head if a consumer of `dot` splits its last dimension into heads, also after pointwise operations or
+/// by slices, whose kernels take the contraction in; else 0.
 int64_t headExtent(DotOp dot) {
-  for (Operation *user : dot->getUsers())
-    if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user);
-        expand && expand.getReassociationIndices().back().size() > 1)
-      return expand.getResultType().getShape().back();
-  return 0;
+  int64_t unit = 0;
+  SmallVector<Value> values = {dot.getResult()};
+  llvm::SmallPtrSet<Operation *, 8> seen;
+  while (!values.empty())
+    for (Operation *user : values.pop_back_val().getUsers()) {
+      if (!seen.insert(user).second)
+        continue;
+      if (auto expand = dyn_cast<tensor::ExpandShapeOp>(user)) {
+        if (expand.getReassociationIndices().back().size() > 1)
+          unit = std::gcd(unit, expand.getResultType().getShape().back());
+      } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(user)) {
+        if (slice.getStaticSizes().back() != slice.getSourceType().getShape().back()) {
+          unit = std::gcd(unit, std::gcd(slice.getStaticOffsets().back(), slice.getStaticSizes().back()));
+          values.push_back(slice.getResult());
+        }
+      } else if (user->hasTrait<OpTrait::Elementwise>()) {
+        values.push_back(user->getResult(0));
+      }
+    }
+  return unit;
 }
 
 void collectDemand(OpOperand &use, Demand &demand) {

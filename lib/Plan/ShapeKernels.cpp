@@ -79,7 +79,9 @@ struct ExpandKernel : KernelOpInterface::ExternalModel<ExpandKernel, tensor::Exp
       size_t first = group.front(), count = group.size();
       auto merged = mergeDims(ArrayRef(tile.offsets).slice(first, count), ArrayRef(tile.sizes).slice(first, count),
                               extents.slice(first, count));
-      if (!merged) {
+      // What is cut along the last dimension into larger units than heads is computed as a whole.
+      bool last = source.sizes.size() + 1 == groups.size();
+      if (!merged || (last && merged->second % builder.lastDimUnit(expand.getSrc()) != 0)) {
         Value whole = reshape(builder, expand, builder.getWhole(expand.getSrc()), extents);
         return wholeThenSlice(builder, whole, tile);
       }
