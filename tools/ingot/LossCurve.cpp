@@ -62,9 +62,30 @@ std::string axes(const Range &steps, const Range &losses) {
   return out;
 }
 
+/// More points than a picture can show: neighbours become one, with their mean.
+std::map<uint64_t, double> thinned(const std::map<uint64_t, double> &losses) {
+  constexpr size_t kMost = 2000;
+  size_t group = (losses.size() + kMost - 1) / kMost;
+  if (group <= 1)
+    return losses;
+  std::map<uint64_t, double> result;
+  for (auto it = losses.begin(); it != losses.end();) {
+    double sum = 0;
+    size_t count = 0;
+    uint64_t last = 0;
+    for (; count < group && it != losses.end(); ++count, ++it) {
+      sum += it->second;
+      last = it->first;
+    }
+    result[last] = sum / static_cast<double>(count);
+  }
+  return result;
+}
+
 } // namespace
 
-std::string printLossCurve(const std::string &title, const std::map<uint64_t, double> &losses) {
+std::string printLossCurve(const std::string &title, const std::map<uint64_t, double> &all) {
+  std::map<uint64_t, double> losses = thinned(all);
   Range steps = {0, 1}, range = {0, 1};
   if (!losses.empty()) {
     auto [least, most] =

@@ -323,6 +323,18 @@ TEST(TrainReportTest, RunningUtilisation) {
                   "step 8/8  loss 2.5000  lr 1.000e-03  grad norm 0.750  200.0 ms  500 tokens/s  mfu 24.80%\n");
 }
 
+TEST(TrainReportTest, PicturesOfLongRunsStaySmall) {
+  std::map<uint64_t, double> losses = {{3, 2.0}};
+  EXPECT_NE(tool::printLossCurve("a < b", losses).find("a &lt; b"), std::string::npos);
+  for (uint64_t step = 1; step <= 100001; ++step)
+    losses[step] = 1 + 5 / static_cast<double>(step);
+  std::string picture = tool::printLossCurve("long", losses);
+  EXPECT_LT(picture.size(), 40000u);
+  EXPECT_EQ(picture.find("nan"), std::string::npos);
+  // The first point is the mean of 51 losses, the last one ends at the right.
+  EXPECT_NE(picture.find("970.0,"), std::string::npos);
+}
+
 } // namespace
 
 } // namespace ingot::test
