@@ -21,6 +21,12 @@ namespace {
 
 bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
 
+/// Whether a gradient of this type can be written.
+bool hasGradients(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? tensor.hasStaticShape() : type.isIntOrIndexOrFloat();
+}
+
 /// Adds gradients to a function of one block that returns a loss.
 class Differentiation {
 public:
@@ -79,6 +85,10 @@ private:
     auto differentiable = dyn_cast<Differentiable>(op);
     if (!differentiable)
       return op->emitOpError() << "is not differentiable, but the loss depends on parameters through it";
+    for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
+      if (!hasGradients(type))
+        return op->emitOpError() << "expects static tensors and scalars where the loss depends on parameters, but got "
+                                 << type;
     builder.setInsertionPoint(block.getTerminator());
     GradientBuilder gradient(builder, op, upstream, active);
     if (failed(differentiable.buildGradients(gradient)))

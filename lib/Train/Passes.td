@@ -51,8 +51,8 @@ def Differentiate : Pass<"ingot-differentiate", "::mlir::ModuleOp"> {
     gradient flows through integers, i1, `ingot.stop_gradient` (which is gone afterwards) and the tables of
     `ingot.rope`.
 
-    Errors: an operation without `Differentiable` between a parameter and the loss; no such entry; a loss that is not a
-    scalar float.
+    Errors: an operation without `Differentiable`, or a dynamic shape, between a parameter and the loss; no such entry; a
+    loss that is not a scalar float.
 
     ```mlir
     ingot.param @w : tensor<4xf32>

@@ -37,14 +37,6 @@ struct ReshapeGradient : Differentiable::ExternalModel<ReshapeGradient, tensor::
   }
 };
 
-struct CastGradient : Differentiable::ExternalModel<CastGradient, tensor::CastOp> {
-  LogicalResult buildGradients(Operation *op, GradientBuilder &b) const {
-    Type type = cast<tensor::CastOp>(op).getSource().getType();
-    b.set(0, tensor::CastOp::create(b.getBuilder(), b.getLoc(), type, b.upstream()));
-    return success();
-  }
-};
-
 /// A part of `value` along one dimension.
 Value sliceAlong(GradientBuilder &b, Value value, int64_t dim, int64_t offset, int64_t size) {
   OpBuilder &builder = b.getBuilder();
@@ -180,7 +172,6 @@ void ingot::registerTensorGradients(DialectRegistry &registry) {
     tensor::ExpandShapeOp::attachInterface<ExpandGradient>(*context);
     tensor::CollapseShapeOp::attachInterface<CollapseGradient>(*context);
     tensor::ReshapeOp::attachInterface<ReshapeGradient>(*context);
-    tensor::CastOp::attachInterface<CastGradient>(*context);
     tensor::ConcatOp::attachInterface<ConcatGradient>(*context);
     tensor::ExtractSliceOp::attachInterface<SliceGradient>(*context);
     tensor::InsertSliceOp::attachInterface<InsertSliceGradient>(*context);

@@ -81,6 +81,18 @@ func.func @loss(%w: tensor<f32> {ingot.param = @w}, %c: i1) -> tensor<f32> {
 
 // -----
 
+ingot.param @w : tensor<2xf32>
+func.func @loss(%w: tensor<2xf32> {ingot.param = @w}) -> tensor<f32> {
+  %0 = tensor.cast %w : tensor<2xf32> to tensor<?xf32>
+  // expected-error @+2 {{'tensor.extract_slice' op expects static tensors and scalars where the loss depends on parameters, but got 'tensor<?xf32>'}}
+  %1 = math.absf %0 : tensor<?xf32>
+  %2 = tensor.extract_slice %1[0] [2] [1] : tensor<?xf32> to tensor<2xf32>
+  %3 = ingot.reduce sum %2 dims [0] : (tensor<2xf32>) -> tensor<f32>
+  return %3 : tensor<f32>
+}
+
+// -----
+
 ingot.param @w : tensor<1x1x1x2xf32>
 func.func @loss(%w: tensor<1x1x1x2xf32> {ingot.param = @w}, %n: tensor<1xi32>) -> tensor<f32> {
   // expected-error @+1 {{'ingot.attention' op reads a cache, and the gradient of that is not supported yet}}

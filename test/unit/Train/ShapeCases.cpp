@@ -46,10 +46,6 @@ static void addTensors(std::vector<GradCase> &cases) {
                    "3x4",
                    "%s = arith.constant dense<[3, 4]> : tensor<2xi64>\n"
                    "%r = tensor.reshape %a(%s) : ($a, tensor<2xi64>) -> $r"});
-  cases.push_back({"tensor.cast",
-                   {"2x3"},
-                   "2x3",
-                   "%s = tensor.cast %a : $a to tensor<?x3x$T>\n%r = tensor.cast %s : tensor<?x3x$T> to $r"});
   add("tensor.extract_slice", {"4x6"}, "2x3", "%a[1, 2] [2, 3] [1, 1] : $a to $r");
   add("tensor.extract_slice", {"4x6"}, "4x2", "%a[0, 4] [4, 2] [1, 1] : $a to $r");
   add("tensor.extract_slice", {"4x6"}, "4x6", "%a[0, 0] [4, 6] [1, 1] : $a to $r");
