@@ -8,6 +8,9 @@ using namespace ingot;
 
 namespace {
 
+/// A kernel is taken early when its result is this much smaller than an operand.
+constexpr int64_t kReduced = 8;
+
 /// The argument that holds the state `symbol`, if there is one.
 BlockArgument argumentOf(func::FuncOp func, Attribute symbol) {
   for (BlockArgument argument : func.getArguments())
@@ -59,7 +62,8 @@ private:
     Operation *root;
     llvm::SmallSetVector<unsigned, 4> next; // kernels that come after this one
     unsigned waits = 0;
-    bool update = false;
+    int64_t elements = 0, largestOperand = 0; // of results, and of what other kernels computed for it
+    bool early = false;
   };
 
   Operation *terminator() { return func.getBody().front().getTerminator(); }
@@ -93,12 +97,18 @@ private:
     for (Operation &op : func.getBody().front().without_terminator())
       if (order.plan.isRoot(&op)) {
         numbers[&op] = nodes.size();
-        nodes.push_back({&op, {}, 0, false});
+        nodes.push_back({&op});
       }
     for (unsigned number = 0; number < nodes.size(); ++number)
-      for (Value result : nodes[number].root->getResults())
-        for (Operation *reader : order.plan.readersOf(result))
+      for (Value result : nodes[number].root->getResults()) {
+        int64_t elements = KernelBuilder::typeOf(result).getNumElements();
+        nodes[number].elements += elements;
+        for (Operation *reader : order.plan.readersOf(result)) {
+          Node &node = nodes[numbers.lookup(reader)];
+          node.largestOperand = std::max(node.largestOperand, elements);
           nodes[number].next.insert(numbers.lookup(reader));
+        }
+      }
   }
 
   /// Finds the roots that write into states and puts them after the readers of the old values. Returns false when one
@@ -133,7 +143,7 @@ private:
       return false;
     for (unsigned reader : readers)
       nodes[reader].next.insert(number);
-    nodes[number].update = true;
+    nodes[number].early = true;
     order.updates[root] = state;
     return true;
   }
@@ -147,15 +157,19 @@ private:
           work.push_back(next);
   }
 
-  /// Updates as early as they can be, so that what they consume need not be kept; others in program order.
+  /// Updates as early as they can be, so that what they consume need not be kept, and then what makes little of much,
+  /// such as the norm of a gradient; others in program order.
   SmallVector<Operation *> schedule(const KernelOrder &order) {
+    if (!order.updates.empty())
+      for (Node &node : nodes)
+        node.early |= node.elements * kReduced <= node.largestOperand;
     for (Node &node : nodes)
       for (unsigned next : node.next)
         ++nodes[next].waits;
-    std::set<std::pair<bool, unsigned>> ready; // updates first
+    std::set<std::pair<bool, unsigned>> ready; // early ones first
     auto add = [&](unsigned number) {
       if (nodes[number].waits == 0)
-        ready.insert({!nodes[number].update, number});
+        ready.insert({!nodes[number].early, number});
     };
     for (unsigned number = 0; number < nodes.size(); ++number)
       add(number);

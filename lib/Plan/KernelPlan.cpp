@@ -35,12 +35,27 @@ static int64_t numReaders(Value value) {
   return count;
 }
 
-/// Whether contractions read `op` so often that it is computed once.
+/// A value is repeated at least this often where it is computed for each element of what it is broadcast to.
+constexpr int64_t kLeastRepeats = 64;
+
+/// Elements that `value` is broadcast to.
+static int64_t broadcastElements(Value value) {
+  int64_t elements = 0;
+  for (Operation *user : value.getUsers())
+    if (isa<BroadcastOp>(user))
+      elements += KernelBuilder::typeOf(user->getResult(0)).getNumElements();
+  return elements;
+}
+
+/// Whether contractions read `op`, or broadcasts repeat it, so often that it is computed once.
 static bool isRepeated(Operation *op) {
   KernelRole role = *kernelRoleOf(op);
   if (role != KernelRole::Pointwise && role != KernelRole::Row)
     return false;
   int64_t elements = KernelBuilder::typeOf(op->getResult(0)).getNumElements();
+  int64_t repeated = role == KernelRole::Pointwise ? broadcastElements(op->getResult(0)) : 0;
+  if (repeated >= kMostRepeated && repeated >= elements * kLeastRepeats)
+    return true;
   return (numReaders(op->getResult(0)) - 1) * elements >= kMostRepeated;
 }
 
@@ -61,9 +76,40 @@ KernelPlan::KernelPlan(func::FuncOp func, const llvm::DenseSet<Operation *> &sep
     decideLocally(&op);
   for (Operation &op : llvm::reverse(block.without_terminator()))
     separateShared(&op);
+  joinCheap(block, separate);
   for (Operation &op : block.without_terminator())
     if (!roots.contains(&op))
       inlined.insert(&op);
+}
+
+/// Whether a contraction is computed inside the task that computes `value`.
+bool KernelPlan::leadsToContraction(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (!op || roots.contains(op) || !heavy.contains(op))
+    return false;
+  return kernelRoleOf(op) == KernelRole::Anchor ||
+         llvm::any_of(op->getOperands(), [&](Value operand) { return leadsToContraction(operand); });
+}
+
+/// Once a contraction is stored for several kernels, what follows it is cheap again: it need not be stored for those
+/// that read each of its elements once, such as a scaled gradient for the moments.
+void KernelPlan::joinCheap(Block &block, const llvm::DenseSet<Operation *> &separate) {
+  bool joined = false;
+  for (Operation &op : block.without_terminator()) {
+    auto readsOnce = [](Operation *user) { return isa<ReduceOp>(user) || user->hasTrait<OpTrait::Elementwise>(); };
+    if (!roots.contains(&op) || separate.contains(&op) || !op.hasTrait<OpTrait::Elementwise>() || op.use_empty() ||
+        isRepeated(&op) || !llvm::all_of(op.getUsers(), readsOnce) ||
+        llvm::any_of(op.getOperands(), [&](Value operand) { return leadsToContraction(operand); }))
+      continue;
+    roots.erase(&op);
+    heavy.erase(&op);
+    joined = true;
+  }
+  if (!joined)
+    return;
+  usedBy.clear();
+  for (Operation &op : llvm::reverse(block.without_terminator()))
+    separateShared(&op);
 }
 
 void KernelPlan::decideLocally(Operation *op) {

@@ -20,6 +20,8 @@ public:
 private:
   void decideLocally(mlir::Operation *op);
   void separateShared(mlir::Operation *op);
+  bool leadsToContraction(mlir::Value value) const;
+  void joinCheap(mlir::Block &block, const llvm::DenseSet<mlir::Operation *> &separate);
 
   llvm::DenseSet<mlir::Operation *> roots, inlined, heavy;
   llvm::DenseMap<mlir::Operation *, llvm::SmallSetVector<mlir::Operation *, 2>> usedBy;

@@ -23,12 +23,13 @@ def FormKernels : Pass<"ingot-form-kernels", "::mlir::ModuleOp"> {
   let description = [{
     Each value that must exist in memory becomes one `scf.forall`, whose body computes one tile of it with `tile` ops.
     Pointwise operations, views and row normalisations are computed where they are used, unless the tasks of contractions
-    would repeat that for too many elements; contractions and attention only where no other anchor would repeat them: see
-    docs/rationale/tile.md. Arguments get their stored shapes.
+    or broadcasts would repeat that for too many elements; contractions and attention only where no other anchor would
+    repeat them: see docs/rationale/tile.md. Arguments get their stored shapes.
 
     An operation with several results has a launch for each that is used. The new value of a state is written over the
     old one, after all kernels that read that and as early as what it needs allows; one that cannot be (it needs other
-    elements of the state than it writes, or states exchange their values) gets memory of its own and is copied.
+    elements of the state than it writes, or states exchange their values) gets memory of its own and is copied. Where
+    states are updated, kernels that make little of much, such as the norm of a gradient, come early, too.
 
     ```mlir
     %0 = ingot.dot %x, %w contract [1] x [0] : (tensor<1x64xf32>, tensor<64x32xf32>) -> tensor<1x32xf32>

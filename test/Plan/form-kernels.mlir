@@ -101,3 +101,32 @@ func.func @turn(%s: tensor<8x8xf32> {ingot.state = @square}) -> (tensor<8x8xf32>
   %new = arith.subf %s, %t : tensor<8x8xf32>
   return %new : tensor<8x8xf32>
 }
+
+// A gradient that several kernels need is stored; what is made of it for each of them is not, and its norm is taken at
+// once, before what comes between. A number that is broadcast to many elements is computed once.
+// CHECK-LABEL: func @moments
+// CHECK: ingot.kernel = "dot"
+// CHECK: ingot.kernel = "mulf_reduce"
+// CHECK: ingot.kernel = "exp_sqrt"
+// CHECK: ingot.kernel = "mulf_addf"
+// CHECK: ingot.kernel = "mulf_mulf_addf"
+// CHECK: ingot.kernel = "tanh"
+ingot.state @m init 0.0 : tensor<256x256xf32>
+ingot.state @v init 0.0 : tensor<256x256xf32>
+func.func @moments(%x: tensor<16x256xf32> {ingot.input = "x"}, %s: tensor<f32> {ingot.input = "s"},
+    %m: tensor<256x256xf32> {ingot.state = @m}, %v: tensor<256x256xf32> {ingot.state = @v})
+    -> (tensor<256xf32> {ingot.output = "norms"}, tensor<16x256xf32> {ingot.output = "y"},
+        tensor<256x256xf32> {ingot.state = @m}, tensor<256x256xf32> {ingot.state = @v}) {
+  %g = ingot.dot %x, %x contract [0] x [0] : (tensor<16x256xf32>, tensor<16x256xf32>) -> tensor<256x256xf32>
+  %e = math.exp %s : tensor<f32>
+  %r = math.sqrt %e : tensor<f32>
+  %b = ingot.broadcast %r dims [] : tensor<f32> -> tensor<256x256xf32>
+  %scaled = arith.mulf %g, %b : tensor<256x256xf32>
+  %newm = arith.addf %m, %scaled : tensor<256x256xf32>
+  %square = arith.mulf %scaled, %scaled : tensor<256x256xf32>
+  %newv = arith.addf %v, %square : tensor<256x256xf32>
+  %squares = arith.mulf %g, %g : tensor<256x256xf32>
+  %norms = ingot.reduce sum %squares dims [0] : (tensor<256x256xf32>) -> tensor<256xf32>
+  %y = math.tanh %x : tensor<16x256xf32>
+  return %norms, %y, %newm, %newv : tensor<256xf32>, tensor<16x256xf32>, tensor<256x256xf32>, tensor<256x256xf32>
+}
