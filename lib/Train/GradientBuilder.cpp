@@ -42,15 +42,22 @@ Value GradientBuilder::mul(Value a, Value b) { return arith::MulFOp::create(buil
 Value GradientBuilder::div(Value a, Value b) { return arith::DivFOp::create(builder, getLoc(), a, b); }
 Value GradientBuilder::neg(Value a) { return arith::NegFOp::create(builder, getLoc(), a); }
 
-Value GradientBuilder::scale(Value a, double factor) {
-  Value product = mul(a, constant(a.getType(), factor));
-  double rest = factor - static_cast<double>(static_cast<float>(factor));
-  if (rest == 0 || !getElementTypeOrSelf(a.getType()).isF32())
-    return product;
-  return add(product, mul(a, constant(a.getType(), rest)));
+/// What is left of a number when a float32 has been taken from it; 0 where elements are of another type.
+static double restOf(double number, Value value) {
+  return getElementTypeOrSelf(value.getType()).isF32() ? number - static_cast<double>(static_cast<float>(number)) : 0;
 }
 
-Value GradientBuilder::plus(Value a, double term) { return add(a, constant(a.getType(), term)); }
+Value GradientBuilder::scale(Value a, double factor) {
+  Value product = mul(a, constant(a.getType(), factor));
+  double rest = restOf(factor, a);
+  return rest == 0 ? product : add(product, mul(a, constant(a.getType(), rest)));
+}
+
+Value GradientBuilder::plus(Value a, double term) {
+  Value sum = add(a, constant(a.getType(), term));
+  double rest = restOf(term, a);
+  return rest == 0 ? sum : add(sum, constant(a.getType(), rest));
+}
 
 Value GradientBuilder::choose(arith::CmpFPredicate condition, Value a, Value b, Value yes, Value no) {
   Value chosen = arith::CmpFOp::create(builder, getLoc(), condition, a, b);

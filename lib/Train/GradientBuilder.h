@@ -46,7 +46,7 @@ public:
   /// a * factor. A factor that is no float32 is two of them for float32 elements, so that nothing is lost where they
   /// are interpreted in float64.
   mlir::Value scale(mlir::Value a, double factor);
-  /// a + term, with a constant of which the type holds the nearest value.
+  /// a + term, in the same way.
   mlir::Value plus(mlir::Value a, double term);
   /// condition(a, b) ? yes : no
   mlir::Value choose(mlir::arith::CmpFPredicate condition, mlir::Value a, mlir::Value b, mlir::Value yes,
