@@ -1,6 +1,7 @@
 """The project's targets for a CPU, checked against rows of bench.py: two workers unless a line says otherwise."""
 
 LLAMA, EAGER, OPENBLAS = "llama.cpp", "ingot --launch=eager", "OpenBLAS (NumPy)"
+TORCH = ("PyTorch eager", "PyTorch inductor")
 
 
 def find(rows, case, metric, precision=None, peer=None, workers=2):
@@ -75,6 +76,22 @@ def starting(rows):
                     lambda pair: f"{pair[0] / 2**30:.2f} of {pair[1] / 2**30:.2f} GiB"))
 
 
+def training(rows):
+    """Steps of training against the faster way of PyTorch: both rows have to be there."""
+    for precision, bound in (("f32", 1.3), ("bf16", 1.5)):
+        for case in ("10M, 4 x 64", "10M, 8 x 128", "124M, 4 x 64", "124M, 8 x 128"):
+            found = find(rows, case, "train_tokens_per_second", precision)
+            ratios = [row["ratio"] for row in found if row["peer_name"] in TORCH]
+            slower = [min(ratios)] if len(ratios) == len(TORCH) else []
+            yield (f"train GPT {case}, {precision}", f">= {bound}x the faster of PyTorch eager and inductor",
+                   *verdict(slower, lambda value: value >= bound, lambda value: f"{value:.2f}x"))
+            if precision == "f32" and case.startswith("124M"):
+                yield f"train GPT {case}, {precision}", ">= 60% of the measured peak", *at_least(found[:1], "roofline", 0.6)
+    found = find(rows, "124M, 4 x 64", "compile_seconds", "f32", workers=None)
+    yield ("compile GPT 124M, 4 x 64, with its step of training", "<= 60 s",
+           *verdict([row["ours"] for row in found], lambda value: value <= 60, lambda value: f"{value:.3g} s"))
+
+
 def check(rows):
     """[what, target, measured, met] of every target."""
-    return [list(entry) for part in (decoding, throughput, robustness, starting) for entry in part(rows)]
+    return [list(entry) for part in (decoding, throughput, robustness, starting, training) for entry in part(rows)]

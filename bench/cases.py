@@ -13,6 +13,7 @@ import tempfile
 import contraction
 import method
 import peers
+import training
 from children import ChildError
 from models import BIN, ROOT, SHAPES, Model, Unavailable, run
 
@@ -198,20 +199,31 @@ def memory(context, name, precision):
 def compile_time(context, name, precision):
     """`ingot compile` as a command: seconds, and most resident memory against source and artifact together."""
     model, repeats = Model(name), {"260K": 5, "15M": 3}.get(name, 1)
-    source = model.make_checkpoint().stat().st_size
-    with tempfile.TemporaryDirectory(dir=model.folder) as folder:
+    measure_compile(context, model, model.make_checkpoint(), precision, repeats)
+
+
+def measure_compile(context, model, source, precision, repeats=1):
+    """Leaves the artifact where the other units look for it."""
+    path = model.artifact_path(precision)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         output = pathlib.Path(folder) / "out.ingot"
         runs = []
         for _ in range(min(repeats, context.plan.rounds)):
             runs.append(measure_process(*model.compile_command(precision, output)))
             if runs[-1]["status"]:
                 run(model.compile_command(precision, output))  # raises with the compiler's message
-        both = source + output.stat().st_size
-        output.rename(model.folder / f"{precision}.ingot")  # where the other units look for it
+        both = source.stat().st_size + output.stat().st_size
+        output.rename(path)
     rounds = [method.Round({"seconds": done["seconds"]}, 0) for done in runs]
     add = functools.partial(context.recorder.add, model.name, precision=precision)
     add("compile_seconds", method.summarise(rounds, "seconds"))
     add("compile_resident_bytes", max(done["peak_bytes"] for done in runs), peer=both, peer_name="checkpoint + artifact")
+
+
+def compile_training(context, name, precision):
+    """`ingot compile --train`: decode, prefill and the step."""
+    model = training.TrainedModel(name)
+    measure_compile(context, model, model.onnx(), precision)
 
 
 def neighbours(context, name, workers):
@@ -308,6 +320,11 @@ def units():
     for arguments in contraction.SIZES:
         for workers in WORKERS:
             unit(contraction.contract, *arguments, workers)
+    for name in training.NAMES:
+        for precision in training.PRECISIONS:
+            unit(compile_training, name, precision, label="compile_train")
+            for workers in WORKERS:
+                unit(training.train, name, precision, workers)
     for name, precision in pairs:
         unit(memory, name, precision)
         if precision == SHAPES[name].precisions[0]:

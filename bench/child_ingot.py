@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+import train_data
 from serve import serve
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -15,7 +16,7 @@ sys.path.insert(0, str(ROOT / "test/conformance"))
 from runtime_api import (  # noqa: E402
     EAGER, MEGAKERNEL, TOKEN_CALLBACK, GenerateParams, GenerateResult, Session, check, library)
 
-sessions = {}
+sessions, steps = {}, {}
 
 
 def open_session(key, path, workers, eager=False):
@@ -102,5 +103,43 @@ def contract(key, seconds):
     return done / took
 
 
+class TrainStep:
+    """Runs entry train_step of a session."""
+
+    def __init__(self, session, vocab):
+        self.session, self.vocab, self.taken = session, vocab, 0
+        entry = session.entries["train_step"]
+        self.inputs = {port["role"]: port["shape"] for port in entry["inputs"]}
+        self.rows, self.length = self.inputs["tokens"]
+        roles = [port["role"] for port in entry["outputs"]]
+        self.results = [roles.index(role) for role in ("loss", "grad_norm")]
+
+    def run(self, number):
+        """One step on batch `number`: loss and norm of the gradients."""
+        self.taken += 1
+        tokens, targets = train_data.batch(number, self.vocab, self.rows, self.length)
+        values = {"tokens": tokens, "targets": targets, "lr": np.float32(train_data.RATE), "step": np.int32(self.taken)}
+        # The weights of the targets, where the step has them.
+        inputs = [values.get(role, np.ones(shape, np.float32)) for role, shape in self.inputs.items()]
+        outputs = self.session.run("train_step", inputs)
+        return [float(outputs[index]) for index in self.results]
+
+
+def first_losses(key, vocab):
+    """Loss and norm of the first steps, all on batch 0. `train` goes on from there."""
+    steps[key] = TrainStep(sessions[key], vocab)
+    return [steps[key].run(0) for _ in range(train_data.AGREEING_STEPS)]
+
+
+def train(key, seconds):
+    """Tokens per second of whole steps, on other batches each, until `seconds` are full."""
+    step, done, began = steps[key], 0, time.perf_counter()
+    while (took := time.perf_counter() - began) < seconds or not done:
+        step.run(step.taken)
+        done += step.rows * step.length
+    return done / took
+
+
 if __name__ == "__main__":
-    serve({f.__name__: f for f in (open_session, close_all, decode, decode_in_turns, prefill, first_token, logits, contract)})
+    serve({f.__name__: f for f in (open_session, close_all, decode, decode_in_turns, prefill, first_token, logits, contract,
+                                   first_losses, train)})

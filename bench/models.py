@@ -70,6 +70,14 @@ def compiler_age():
     return max((build / file).stat().st_mtime for file in files)
 
 
+def compiled(model, precision):
+    """The artifact of a model, compiled where the compiler is newer. Raises Unavailable with the compiler's message."""
+    path = model.artifact_path(precision)
+    if not path.exists() or path.stat().st_mtime < compiler_age():
+        run(model.compile_command(precision, path))
+    return path
+
+
 class ReferencingGraph(onnx_graph.Graph):
     """Initialisers of a checkpoint's tensors point into the checkpoint, which lies beside the model."""
 
@@ -146,16 +154,16 @@ class Model:
             onnx.save_model(graph.model(module.OPSET, export_onnx.metadata(config, self.tokenizer)), path)
         return path
 
+    def artifact_path(self, precision):
+        return self.folder / f"{precision}.ingot"
+
     def compile_command(self, precision, output):
         flags = [] if precision == "f32" else ["--precision", precision]
         return [BIN / "ingot", "compile", self.onnx(), "--prefill", PREFILL, *flags, "-o", output]
 
     def artifact(self, precision):
         """The compiled model; raises Unavailable with the compiler's message."""
-        path = self.folder / f"{precision}.ingot"
-        if not path.exists() or path.stat().st_mtime < compiler_age():
-            run(self.compile_command(precision, path))
-        return path
+        return compiled(self, precision)
 
     def gguf(self, precision):
         path = self.folder / f"{precision}.gguf"

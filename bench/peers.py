@@ -37,12 +37,12 @@ def open_llama(child, key, model, precision, threads):
                half_cache=precision != "f32")
 
 
-def torch(stack, threads):
+def torch(stack, threads, script="child_torch.py"):
     """Raises Unavailable where PyTorch is not installed."""
     if why := children.missing(children.TORCH_PYTHON, "torch", "--torch"):
         raise Unavailable(why)
     compiled = {"TORCHINDUCTOR_CACHE_DIR": str(CACHE / "inductor")}
-    return stack.enter_context(python_child("PyTorch", "child_torch.py", children.TORCH_PYTHON, threads, compiled))
+    return stack.enter_context(python_child("PyTorch", script, children.TORCH_PYTHON, threads, compiled))
 
 
 def onnx_runtime(stack, model, threads):

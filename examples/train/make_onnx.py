@@ -2,7 +2,8 @@
 """Writes an untrained language model over bytes as an ONNX decoder with a key/value cache, for `ingot compile --train`.
 
 Inputs, outputs and metadata are those of examples/llama2c/export_onnx.py, with a vocabulary of 256 bytes and no tokenizer:
-`ingot compile` takes `--tokenizer bytes`. Equal seeds give equal bytes.
+`ingot compile` takes `--tokenizer bytes`. With another `--vocab` the model is trained on token ids (`ingot train
+--data-format uint16`). Equal seeds give equal bytes.
 
 Kinds:  gpt    GPT-2 (Radford et al., 2019): layer norms, learned positions, GELU (tanh form), biases, tied embedding
         llama  Llama 2 (Touvron et al., 2023, arXiv:2307.09288): RMS norms, rotary positions, SwiGLU, grouped heads, tied embedding
@@ -133,12 +134,12 @@ def llama_parameters(config, rng):
 def build_model(options):
     rng = np.random.Generator(np.random.PCG64(options.seed))
     if options.kind == "gpt":
-        config = GptConfig(options.dim, options.layers, options.heads, options.max_seq)
+        config = GptConfig(options.dim, options.layers, options.heads, options.max_seq, options.vocab)
         parameters, build = gpt_parameters(config, rng), build_gpt
     else:
         hidden = -(-8 * options.dim // 3 // 32) * 32  # two thirds of 4 dim, rounded up to whole panels
-        config = llama2c.Config(options.dim, hidden, options.layers, options.heads, options.kv_heads or options.heads, VOCAB,
-                                options.max_seq)
+        config = llama2c.Config(options.dim, hidden, options.layers, options.heads, options.kv_heads or options.heads,
+                                options.vocab, options.max_seq)
         parameters, build = llama_parameters(config, rng), decoder_named.build
     graph = onnx_graph.Graph(config, parameters)
     build(graph)
@@ -148,13 +149,13 @@ def build_model(options):
 def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", choices=("gpt", "llama"), default="gpt")
-    for name, value in dict(dim=128, layers=4, heads=4, max_seq=128).items():
+    for name, value in dict(dim=128, layers=4, heads=4, max_seq=128, vocab=VOCAB).items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
     parser.add_argument("--kv-heads", type=int, help="heads of keys and values of a llama [--heads]")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", required=True, help="ONNX file to write")
     options = parser.parse_args(argv)
-    sizes = [options.dim, options.layers, options.heads, options.max_seq, options.kv_heads or options.heads]
+    sizes = [options.dim, options.layers, options.heads, options.max_seq, options.vocab, options.kv_heads or options.heads]
     if min(sizes) < 1 or options.dim % (2 * options.heads) or options.heads % (options.kv_heads or options.heads):
         parser.error("expects positive sizes, --dim to be an even multiple of --heads and --heads a multiple of --kv-heads")
     if options.kind == "gpt" and options.kv_heads:

@@ -15,6 +15,8 @@ import children  # noqa: E402
 import method  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
+import train_data  # noqa: E402
+import training  # noqa: E402
 
 
 def rounds(*values, others=0.0):
@@ -164,6 +166,52 @@ def test_memory_beyond_the_plan():
     within = row(metric="resident_bytes", ours=108 << 20, peer=108 << 20, peer_name="weights + state + arena + 8 MiB")
     assert verdicts(within)[line] == "yes"
     assert verdicts(within, {**within, "case": "seeded-110M", "ours": (108 << 20) + 1})[line] == "**no**"
+
+
+def test_training_is_held_to_the_faster_way_of_pytorch():
+    line = ("train GPT 10M, 4 x 64, f32", ">= 1.3x the faster of PyTorch eager and inductor")
+    eager = row(case="GPT-10M, 4 x 64", metric="train_tokens_per_second", peer_name="PyTorch eager", ratio=2.0)
+    inductor = {**eager, "peer_name": "PyTorch inductor", "ratio": 1.4}
+    assert verdicts(eager, inductor)[line] == "yes"
+    assert verdicts(eager, {**inductor, "ratio": 1.2})[line] == "**no**"
+    # One of them alone may be the slower one; another batch or one worker says nothing about this line.
+    assert verdicts(eager)[line] == "not measured"
+    other = [{**eager, "case": "GPT-10M, 8 x 128"}, {**inductor, "workers": 1}]
+    assert verdicts(*other)[line] == "not measured"
+
+
+def test_training_is_held_to_the_peak_and_to_a_minute_of_compiling():
+    step = row(case="GPT-124M, 8 x 128", metric="train_tokens_per_second", peer_name="PyTorch eager", roofline=0.61)
+    line = ("train GPT 124M, 8 x 128, f32", ">= 60% of the measured peak")
+    assert verdicts(step)[line] == "yes" and verdicts({**step, "roofline": 0.59})[line] == "**no**"
+    compiling = row(case="GPT-124M, 4 x 64", metric="compile_seconds", peer_name=None, workers=None, ours=60.0)
+    line = ("compile GPT 124M, 4 x 64, with its step of training", "<= 60 s")
+    assert verdicts(compiling)[line] == "yes" and verdicts({**compiling, "ours": 61.0})[line] == "**no**"
+
+
+def test_operations_of_a_step_are_those_that_others_count():
+    # nanoGPT's count for GPT-2 124M at 1,024 positions.
+    shape = training.SHAPES["124M"]
+    assert shape.parameters() == 123_653_376 and shape.flops_per_token(1024) == 855_166_464
+    assert 9e6 < training.SHAPES["10M"].parameters() < 11e6
+
+
+def test_shapes_of_training_are_models_that_can_be_made():
+    for name in training.NAMES:
+        shape, (_, length) = training.SHAPES[name.split("-")[0]], map(int, name.split("-")[1].split("x"))
+        assert length <= shape.max_seq and shape.dim % (2 * shape.heads) == 0
+
+
+def test_all_arms_of_training_get_the_same_batches():
+    (tokens, targets), again = train_data.batch(7, 100, 3, 5), train_data.batch(7, 100, 3, 5)
+    assert tokens.shape == targets.shape == (3, 5) and (tokens[:, 1:] == targets[:, :-1]).all()
+    assert (tokens == again[0]).all() and (targets == again[1]).all()
+    assert not (tokens == train_data.batch(8, 100, 3, 5)[0]).all()
+
+
+def test_training_differs_by_the_worst_of_losses_and_norms():
+    assert training.difference([[2.0, 1.0], [4.0, 3.0]], [[2.0, 1.0], [4.0, 2.0]]) == 0.5
+    assert not training.difference([[float("nan"), 1.0]], [[2.0, 1.0]]) <= training.AGREEMENT["f32"]
 
 
 def test_a_missing_environment_is_named_with_what_makes_it(tmp_path):

@@ -61,7 +61,14 @@ def test_equal_seeds_give_equal_bytes(tmp_path, kind):
     assert first == second != third
 
 
-@pytest.mark.parametrize("options", [["--heads", 5], ["--dim", 0], ["--kv-heads", 2], ["--kind", "llama", "--kv-heads", 3]])
+@kinds
+def test_vocabularies_of_any_size(tmp_path, kind):
+    path = make(tmp_path / "m.onnx", kind, "--vocab", 300)
+    assert reference_logits(path, [299, 0, 17]).shape == (3, 300)
+
+
+@pytest.mark.parametrize("options", [["--heads", 5], ["--dim", 0], ["--vocab", 0], ["--kv-heads", 2],
+                                     ["--kind", "llama", "--kv-heads", 3]])
 def test_sizes_that_do_not_fit_are_bad_usage(tmp_path, options, capsys):
     with pytest.raises(SystemExit) as error:
         make_onnx.main([*map(str, options), "-o", str(tmp_path / "m.onnx")])
