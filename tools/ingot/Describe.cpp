@@ -111,12 +111,9 @@ OrderedJson describeMemory(const Artifact &artifact) {
                                {"inputs", entry.inputs},
                                {"outputs", entry.outputs},
                                {"private_per_worker", entry.privatePerWorker}});
-  json["total"] = {{"parameters", params},
-                   {"state", state},
-                   {"trained", trained},
-                   {"optimizer_state", optimizer},
-                   {"kv", kv},
-                   {"kv_bytes_per_token", artifact.kvBytesPerToken()}};
+  json["total"] = {
+      {"parameters", params},         {"state", state}, {"trained", trained},
+      {"optimizer_state", optimizer}, {"kv", kv},       {"kv_bytes_per_token", artifact.kvBytesPerToken()}};
   return json;
 }
 

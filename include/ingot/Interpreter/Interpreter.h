@@ -43,8 +43,8 @@ struct Signature {
 /// Runs the entries of one module. An entry is a `func.func` at any stage (arguments tied by `ingot.param`,
 /// `ingot.state` and `ingot.input`; unnamed ones are "arg0", "arg1", ..., unnamed results "result0", ...) or a
 /// `task.program` (ports are its buffers' names). Parameters may be expected in their stored layout: they are packed as
-/// the type of their `ingot.param` says. States start as their `ingot.state` says (0 without one; perhaps as a parameter's
-/// value) and survive runs; all entries share them by name.
+/// the type of their `ingot.param` says. States start as their `ingot.state` says (0 without one; perhaps as a
+/// parameter's value) and survive runs; all entries share them by name.
 class Interpreter {
 public:
   /// The module's context must have `registerInterpreterModels`, and the module must outlive this.
