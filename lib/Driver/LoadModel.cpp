@@ -1,6 +1,7 @@
 #include "lib/Driver/LoadModel.h"
 
 #include "ingot/Import/ONNX.h"
+#include "ingot/Train/Gradients.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -128,6 +129,7 @@ static LogicalResult importDecoder(const OnnxModel &onnx, const OnnxDecoder &dec
   }
   for (const DecoderEntry &entry : entries) {
     OnnxImportOptions import;
+    import.gradients = buildGradients;
     import.entry = entry.name;
     import.dims = options.dims;
     import.inputShapes = options.inputShapes;
@@ -160,6 +162,7 @@ static LogicalResult loadOnnx(const CompileOptions &options, MLIRContext *contex
     return fail(context,
                 "--max-seq and --batch are for decoders: '" + options.input + "' has no past_key_values inputs");
   OnnxImportOptions import;
+  import.gradients = buildGradients;
   import.dims = options.dims;
   import.inputShapes = options.inputShapes;
   model.specialisations["main"].assign(options.dims.begin(), options.dims.end());

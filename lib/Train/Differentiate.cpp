@@ -1,7 +1,7 @@
 // ingot-differentiate: from an entry that returns a loss to one that returns gradients as well; see Passes.td.
 #include "dialects/Ingot/Train.h"
 #include "ingot/Train/Passes.h"
-#include "lib/Train/GradientBuilder.h"
+#include "lib/Train/ReverseMode.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,30 +21,17 @@ namespace {
 
 bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
 
-/// Whether a gradient of this type can be written.
-bool hasGradients(Type type) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  return tensor ? tensor.hasStaticShape() : type.isIntOrIndexOrFloat();
-}
-
 /// Adds gradients to a function of one block that returns a loss.
 class Differentiation {
 public:
   explicit Differentiation(func::FuncOp func)
-      : func(func), block(func.getBody().front()), builder(block.getTerminator()) {}
+      : func(func), block(func.getBody().front()), builder(block.getTerminator()),
+        reverse(builder, parametersOf(func)) {}
 
   LogicalResult run() {
-    findActive();
-    Value loss = block.getTerminator()->getOperand(0);
-    Location loc = block.getTerminator()->getLoc();
-    if (active.contains(loss))
-      gradients[loss] = constant(loc, loss.getType(), 1.0);
-    SmallVector<Operation *> forward;
-    for (Operation &op : block.without_terminator())
-      forward.push_back(&op);
-    for (Operation *op : llvm::reverse(forward))
-      if (failed(differentiate(op)))
-        return failure();
+    Operation *terminator = block.getTerminator();
+    if (failed(reverse.run(terminator->getOperand(0), terminator->getLoc())))
+      return failure();
     returnGradients();
     for (auto stop : llvm::make_early_inc_range(block.getOps<StopGradientOp>())) {
       stop.replaceAllUsesWith(stop.getInput());
@@ -54,62 +41,12 @@ public:
   }
 
 private:
-  /// Values of floats that depend on a parameter of floats, by ways that carry gradients.
-  void findActive() {
-    for (BlockArgument argument : block.getArguments())
+  static SmallVector<Value> parametersOf(func::FuncOp func) {
+    SmallVector<Value> parameters;
+    for (BlockArgument argument : func.getArguments())
       if (func.getArgAttr(argument.getArgNumber(), IngotDialect::kParam) && isFloat(argument))
-        active.insert(argument);
-    for (Operation &op : block.without_terminator()) {
-      bool reached = false;
-      op.walk([&](Operation *nested) {
-        for (OpOperand &operand : nested->getOpOperands())
-          reached |= active.contains(operand.get()) && carriesGradient(operand);
-      });
-      for (Value result : op.getResults())
-        if (reached && isFloat(result))
-          active.insert(result);
-    }
-  }
-
-  /// What is not known to be differentiable is not known to be constant either.
-  static bool carriesGradient(OpOperand &operand) {
-    auto differentiable = dyn_cast<Differentiable>(operand.getOwner());
-    return !differentiable || differentiable.carriesGradient(operand);
-  }
-
-  LogicalResult differentiate(Operation *op) {
-    SmallVector<Value> upstream =
-        llvm::map_to_vector(op->getResults(), [&](Value result) -> Value { return gradients.lookup(result); });
-    if (llvm::none_of(upstream, [](Value gradient) { return static_cast<bool>(gradient); }))
-      return success();
-    auto differentiable = dyn_cast<Differentiable>(op);
-    if (!differentiable)
-      return op->emitOpError() << "is not differentiable, but the loss depends on parameters through it";
-    for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
-      if (!hasGradients(type))
-        return op->emitOpError() << "expects static tensors and scalars where the loss depends on parameters, but got "
-                                 << type;
-    builder.setInsertionPoint(block.getTerminator());
-    GradientBuilder gradient(builder, op, upstream, active);
-    if (failed(differentiable.buildGradients(gradient)))
-      return failure();
-    for (auto [i, contribution] : llvm::enumerate(gradient.getResults()))
-      if (contribution)
-        accumulate(op->getOperand(i), contribution, op->getLoc());
-    if (gradient.isReplaced())
-      op->erase();
-    return success();
-  }
-
-  void accumulate(Value value, Value contribution, Location loc) {
-    Value &sum = gradients[value];
-    sum = sum ? arith::AddFOp::create(builder, loc, sum, contribution).getResult() : contribution;
-  }
-
-  Value constant(Location loc, Type type, double value) {
-    builder.setInsertionPoint(block.getTerminator());
-    Attribute number = builder.getFloatAttr(getElementTypeOrSelf(type), value);
-    return arith::ConstantOp::create(builder, loc, SplatElementsAttr::get(cast<RankedTensorType>(type), number));
+        parameters.push_back(argument);
+    return parameters;
   }
 
   /// Returns one gradient per parameter: of all arguments that are bound to it.
@@ -127,9 +64,9 @@ private:
     for (auto &[param, arguments] : parameters) {
       Value sum;
       for (BlockArgument argument : arguments)
-        if (Value gradient = gradients.lookup(argument))
+        if (Value gradient = reverse.getGradient(argument))
           sum = sum ? arith::AddFOp::create(builder, func.getLoc(), sum, gradient).getResult() : gradient;
-      results.push_back(sum ? sum : constant(func.getLoc(), arguments.front().getType(), 0.0));
+      results.push_back(sum ? sum : reverse.constant(func.getLoc(), arguments.front().getType(), 0.0));
       StringRef name = cast<FlatSymbolRefAttr>(param).getValue();
       attributes.push_back(builder.getDictionaryAttr(
           {builder.getNamedAttr(IngotDialect::kGradient, param),
@@ -143,8 +80,7 @@ private:
   func::FuncOp func;
   Block &block;
   OpBuilder builder;
-  llvm::DenseSet<Value> active;
-  llvm::DenseMap<Value, Value> gradients;
+  ReverseMode reverse;
 };
 
 struct DifferentiatePass : ingot::impl::DifferentiateBase<DifferentiatePass> {

@@ -32,6 +32,11 @@ def supported_operators():
     return {line.split("|")[1].strip() for line in text.splitlines()[2:]}
 
 
+def operator(node):
+    """The node's operator as the table of operators names it."""
+    return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+
+
 def readable(case):
     """Whether npz files and our dtypes can carry the case at all."""
     inputs, outputs = case.data_sets[0]
@@ -39,15 +44,15 @@ def readable(case):
 
 
 def collect():
-    """The node tests whose operators are supported."""
-    from onnx.backend.test.case.node import collect_testcases
+    """The node tests and small models whose operators are supported."""
+    from onnx.backend.test.case import model, node
 
     operators = supported_operators()
     return [
         case
-        for case in collect_testcases(None)
-        if {node.op_type for node in case.model.graph.node} <= operators
-        and all(opset.domain in ("", "ai.onnx") for opset in case.model.opset_import)
+        for case in [*node.collect_testcases(None), *model.collect_testcases()]
+        if case.data_sets
+        and {operator(one) for one in case.model.graph.node} <= operators
         and not case.model.functions
         and readable(case)
     ]

@@ -8,6 +8,7 @@ import subprocess
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.skipif(not EVAL.exists(), reason="build/dev/bin/onnx-ev
 def evaluate(model, inputs, folder, *options):
     """Runs onnx-eval; returns (exit status, outputs by name, messages)."""
     files = folder / "in.safetensors", folder / "out.safetensors"
-    save_file({name: np.ascontiguousarray(value) for name, value in inputs.items()}, files[0])
+    save_file({name: np.array(value, order="C") for name, value in inputs.items()}, files[0])
     command = [EVAL, model, *files, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     return done.returncode, load_file(files[1]) if done.returncode == 0 else {}, done.stderr
@@ -113,6 +114,99 @@ def test_onnx_node_tests(tmp_path):
         print(f"-- {result}", *by_result[result], sep="\n")
     assert not by_result["wrong"] and not by_result["crashed"] and not by_result["failed"]
     assert len(by_result["passed"]) >= 600
+
+
+TRAINING = "ai.onnx.preview.training"
+OPTIMIZERS = {
+    "adagrad": ("Adagrad", 1, {"decay_factor": 0.1, "norm_coefficient": 0.01, "epsilon": 1e-5}),
+    "adam": ("Adam", 2, {"alpha": 0.9, "beta": 0.999, "norm_coefficient": 0.01, "norm_coefficient_post": 0.02}),
+    "adam-beta-0": ("Adam", 2, {"alpha": 0.0, "beta": 0.0}),
+    "momentum": ("Momentum", 1, {"alpha": 0.9, "beta": 0.6, "norm_coefficient": 0.01, "mode": "standard"}),
+    "nesterov": ("Momentum", 1, {"alpha": 0.9, "beta": 0.6, "norm_coefficient": 0.0, "mode": "nesterov"}),
+}
+
+
+def optimizer_model(kind, dtype):
+    """Two tensors updated by one node; inputs R, T, then values, gradients and accumulators."""
+    op, accumulators, attributes = OPTIMIZERS[kind]
+    element = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    shapes = {"0": (5,), "1": (3, 4)}
+    names = [f"{name}{i}" for name in ("x", "g", "v", "h")[: 2 + accumulators] for i in shapes]
+    outputs = [f"{name}_new" for name in names if name[0] != "g"]
+    node = onnx.helper.make_node(op, ["r", "t", *names], outputs, domain=TRAINING, **attributes)
+    info = onnx.helper.make_tensor_value_info
+    inputs = [info("r", element, ()), info("t", onnx.TensorProto.INT64, ())]
+    inputs += [info(name, element, shapes[name[1]]) for name in names]
+    results = [info(name, element, shapes[name[1]]) for name in outputs]
+    graph = onnx.helper.make_graph([node], kind, inputs, results)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid(TRAINING, 1)])
+    return model, {name: shapes[name[1]] for name in names}
+
+
+def optimizer_formulas(kind, r, t, x, g, v, h):
+    """The pseudo code of the operators' documentation in float64."""
+    op, _, attributes = OPTIMIZERS[kind]
+    a = {name: float(np.float32(value)) for name, value in attributes.items() if name != "mode"}
+    g = a.get("norm_coefficient", 0) * x + g
+    if op == "Adagrad":
+        v = v + g * g
+        return x - r / (1 + t * a["decay_factor"]) * g / (np.sqrt(v) + a["epsilon"]), v
+    if op == "Momentum":
+        v = a["alpha"] * v + (a["beta"] if t > 0 else 1) * g
+        return x - r * (g + a["alpha"] * v if attributes["mode"] == "nesterov" else v), v
+    v = a["alpha"] * v + (1 - a["alpha"]) * g
+    h = a["beta"] * h + (1 - a["beta"]) * g * g
+    rate = r * np.sqrt(1 - a["beta"] ** t) / (1 - a["alpha"] ** t) if t > 0 else r
+    x = x - rate * v / (np.sqrt(h) + np.float64(np.float32(1e-6)))
+    return x * (1 - a.get("norm_coefficient_post", 0)), v, h
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_onnx_optimizers(tmp_path, kind, dtype):
+    """ONNX's node tests have T = 0 alone; here others, against the documented formulas."""
+    model, shapes = optimizer_model(kind, dtype)
+    onnx.checker.check_model(model)
+    onnx.save_model(model, tmp_path / "m.onnx")
+    random = np.random.default_rng(5)
+    for t in (0, 1, 2, 1000):
+        arrays = {name: random.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+        arrays |= {name: np.abs(array) for name, array in arrays.items() if name[0] in "vh"}
+        arrays |= {"r": dtype(0.125), "t": np.int64(t)}
+        status, got, message = evaluate(tmp_path / "m.onnx", arrays, tmp_path, "--typed")
+        assert status == 0, message
+        for i in "01":
+            x, g, v, h = (np.float64(arrays.get(name + i, 0)) for name in "xgvh")
+            results = [got[f"{name}{i}_new"] for name in "xvh" if f"{name}{i}_new" in got]
+            for result, want in zip(results, optimizer_formulas(kind, 0.125, t, x, g, v, h), strict=True):
+                bound = (1e-14 if dtype == np.float64 else 1e-6) * np.abs(want).max()
+                assert result.dtype == dtype and np.abs(result - want).max() <= bound
+
+
+def test_onnx_gradients(tmp_path):
+    """y = sum(tanh(x w)) + s^3: first derivatives, by a value in between too, and the second one by s."""
+    text = """<ir_version: 8, opset_import: ["" : 17, "ai.onnx.preview.training" : 1]>
+    m (double[2, 3] x, double[3, 4] w, double s)
+      => (double[2, 3] dx, double[3, 4] dw, double ds, double[2, 4] dp, double dds) {
+      p = MatMul(x, w)
+      h = Tanh(p)
+      sum = ReduceSum <keepdims = 0> (h)
+      square = Mul(s, s)
+      cube = Mul(square, s)
+      y = Add(sum, cube)
+      dx, dw, ds = ai.onnx.preview.training.Gradient <xs = ["x", "w", "s"], y = "y"> (x, w, s)
+      dp = ai.onnx.preview.training.Gradient <xs = ["p"], zs = ["s"], y = "y"> (p, s)
+      dds = ai.onnx.preview.training.Gradient <xs = ["s"], y = "ds"> (s)
+    }"""
+    onnx.save_model(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    random = np.random.default_rng(6)
+    x, w, s = random.standard_normal((2, 3)), random.standard_normal((3, 4)), np.array(0.75)
+    status, got, message = evaluate(tmp_path / "m.onnx", {"x": x, "w": w, "s": s}, tmp_path, "--typed")
+    assert status == 0, message
+    dp = 1 - np.tanh(x @ w) ** 2
+    want = {"dx": dp @ w.T, "dw": x.T @ dp, "ds": 3 * s * s, "dp": dp, "dds": 6 * s}
+    for name, value in want.items():
+        assert abs(got[name] - value).max() <= 1e-12, name
 
 
 def test_onnx_node_tests_in_compiled_code(tools):

@@ -12,7 +12,7 @@ import tempfile
 import onnx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODELS = ["attention", "elementwise", "index", "matmul", "mlp", "norm", "reduce", "shape-arithmetic"]
+MODELS = ["attention", "elementwise", "index", "matmul", "mlp", "norm", "reduce", "shape-arithmetic", "training"]
 SIZES = dict(dim=8, hidden=8, layers=1, heads=2, kv_heads=1, vocab=259, max_seq=8)
 
 

@@ -1,6 +1,9 @@
 #include "Translate.h"
 
+#include "dialects/Registration.h"
 #include "ingot/Import/ONNX.h"
+#include "ingot/Train/Gradients.h"
+#include "ingot/Train/Passes.h"
 #include "runtime/formats/File.h"
 #include "runtime/formats/Safetensors.h"
 
@@ -48,6 +51,7 @@ static int fail(const llvm::Twine &message) {
 
 int translateOnnx(const TranslateOptions &options) {
   OnnxImportOptions import;
+  import.gradients = buildGradients;
   import.entry = options.entry;
   for (const std::string &text : options.dims)
     if (std::string error = parseDimOption(text, import); !error.empty())
@@ -56,7 +60,10 @@ int translateOnnx(const TranslateOptions &options) {
     if (std::string error = parseInputShapeOption(text, import); !error.empty())
       return fail("--input-shape " + error);
 
-  MLIRContext context;
+  DialectRegistry registry;
+  registerDialects(registry);
+  registerDifferentiationModels(registry);
+  MLIRContext context(registry);
   auto model = OnnxModel::load(options.input, &context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   ParamStore params;

@@ -3,8 +3,10 @@
 
 #include "ingot/Import/ParamStore.h"
 
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,7 +44,13 @@ struct OnnxDecoder {
   std::vector<std::string> pastInputs;
 };
 
-/// Extents for the dimensions that the file leaves open.
+/// Builds the gradients of a value with respect to others while some are held; see `buildGradients` in
+/// ingot/Train/Gradients.h, which is one.
+using OnnxGradients = std::function<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(
+    mlir::OpBuilder &builder, mlir::Location loc, mlir::Value output, llvm::ArrayRef<mlir::Value> inputs,
+    llvm::ArrayRef<mlir::Value> held)>;
+
+/// Extents for the dimensions that the file leaves open, and what the importer is to use.
 struct OnnxImportOptions {
   /// Symbol of the imported function.
   std::string entry = "main";
@@ -50,6 +58,8 @@ struct OnnxImportOptions {
   std::map<std::string, int64_t> dims;
   /// Whole shapes by input name (`--input-shape NAME=1x128`).
   std::map<std::string, std::vector<int64_t>> inputShapes;
+  /// For operator Gradient, which is an error without. The context needs the interfaces that it uses.
+  OnnxGradients gradients;
 };
 
 /// Reads `NAME=N` into `options.dims`. Returns an error message, empty if all is well; a repeated name is an error.

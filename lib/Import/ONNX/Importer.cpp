@@ -35,7 +35,7 @@ static Location nodeLoc(MLIRContext *context, const onnx::NodeProto &node, int i
 LogicalResult Importer::checkOperators() {
   std::map<std::string, SmallVector<std::string>> missing; // operator -> nodes
   for (auto [index, node] : llvm::enumerate(model.proto.graph().node())) {
-    if (findOp(node.domain(), node.op_type(), model.opset))
+    if (findOp(model, node))
       continue;
     std::string op = node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type();
     missing[printable(op)].push_back("'" + nodeName(node, index) + "'");
@@ -153,7 +153,7 @@ static LogicalResult checkArity(Node &node, const OpEntry &op) {
 LogicalResult Importer::importNodes() {
   for (auto [index, proto] : llvm::enumerate(model.proto.graph().node())) {
     Node node(*this, proto, nodeLoc(module.getContext(), proto, index));
-    const OpEntry &op = *findOp(proto.domain(), proto.op_type(), model.opset);
+    const OpEntry &op = *findOp(model, proto);
     if (failed(checkArity(node, op)))
       return failure();
     for (const std::string &input : proto.input())

@@ -55,6 +55,17 @@ public:
   /// makes the importer compute for long; what is not folded becomes operations.
   bool mayFold(int64_t elements);
 
+  /// The tensor of that name; null if nothing has defined it so far.
+  Tensor *find(llvm::StringRef name);
+
+  /// Whether `tensor`, which a node defines, shares its IR value with a tensor of another name.
+  bool sharesValue(const Tensor &tensor) const;
+
+  bool hasGradients() const { return static_cast<bool>(options.gradients); }
+  /// The gradients of `output` with respect to `inputs`; see OnnxImportOptions. Failure after an error.
+  FailureOr<llvm::SmallVector<Value>> gradients(mlir::Location loc, Value output, llvm::ArrayRef<Value> inputs,
+                                                llvm::ArrayRef<Value> held);
+
   /// Keeps the data of a Constant node that is too large for the text of the program: it becomes a parameter.
   const Initializer *keepConstant(Initializer initializer);
 
@@ -73,7 +84,6 @@ private:
   FailureOr<llvm::SmallVector<int64_t>> inputShape(const OnnxInput &input, OpenDims &open);
   LogicalResult checkOptions();
   Tensor tensorOf(const Initializer &initializer);
-  Tensor *find(llvm::StringRef name);
 
   const ModelFile &model;
   mlir::ModuleOp module;
@@ -127,6 +137,8 @@ public:
   double floatAttr(llvm::StringRef name, double otherwise);
   std::string stringAttr(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<llvm::SmallVector<int64_t>> intsAttr(llvm::StringRef name);
+  /// Empty if there is no such attribute.
+  std::vector<std::string> stringsAttr(llvm::StringRef name);
   const onnx::TensorProto *tensorAttr(llvm::StringRef name);
   /// Marks an attribute as read that changes nothing for us.
   void ignoreAttr(llvm::StringRef name) { read.insert(name); }

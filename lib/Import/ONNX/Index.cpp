@@ -231,7 +231,7 @@ LogicalResult importGather(Node &node) {
 constexpr OpEntry kOps[] = {
     {"Gather", kFirstOpset, kLastOpset, 2, 2, 1, importGather},
     {"Slice", kFirstOpset, kLastOpset, 3, 5, 1, importSlice},
-    {"Split", kFirstOpset, kLastOpset, 1, 2, kAnyNumber, importSplit},
+    {"Split", kFirstWithInputs, kLastOpset, 1, 2, kAnyNumber, importSplit},
 };
 
 } // namespace

@@ -25,20 +25,23 @@ static bool parseQuietly(onnx::ModelProto &proto, ArrayRef<char> bytes) {
 }
 
 static LogicalResult checkOpset(ModelFile &file) {
-  bool found = false;
+  bool found = false, training = false;
   for (const onnx::OperatorSetIdProto &import : file.proto.opset_import()) {
     // Operators of other domains are refused where they are used.
-    if (!import.domain().empty() && import.domain() != "ai.onnx")
+    bool ours = import.domain().empty() || import.domain() == "ai.onnx";
+    if (!ours && import.domain() != kTrainingDomain)
       continue;
-    if (found)
-      return file.error() << "imports the default operator set twice";
-    found = true;
-    file.opset = import.version();
+    if (std::exchange(ours ? found : training, true))
+      return file.error() << "imports the " << (ours ? "default" : "training") << " operator set twice";
+    (ours ? file.opset : file.trainingOpset) = import.version();
   }
-  if (!found)
+  if (!found && !training)
     return file.error() << "imports no default operator set: not an ONNX model, or a damaged one";
-  if (file.opset < 13 || file.opset > 25)
-    return file.error() << "opset " << file.opset << " is not supported yet, only 13 to 25 are";
+  if (found && (file.opset < 12 || file.opset > 25))
+    return file.error() << "opset " << file.opset << " is not supported yet, only 12 to 25 are";
+  if (training && file.trainingOpset != 1)
+    return file.error() << "version " << file.trainingOpset << " of " << kTrainingDomain
+                        << " is not supported yet, only 1 is";
   return success();
 }
 

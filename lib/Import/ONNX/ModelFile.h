@@ -24,6 +24,9 @@ std::string dataTypeName(int dataType);
 /// `name` fit for a message: control characters escaped, cut at 120 bytes.
 std::string printable(llvm::StringRef name);
 
+/// Optimizers and gradients.
+constexpr llvm::StringLiteral kTrainingDomain = "ai.onnx.preview.training";
+
 /// A constant tensor of the file.
 struct Initializer {
   std::string name;
@@ -39,7 +42,8 @@ struct ModelFile : std::enable_shared_from_this<ModelFile> {
   std::string directory; // of external data; empty if there is none
   mlir::MLIRContext *context = nullptr;
   onnx::ModelProto proto;
-  int64_t opset = 0; // of the default domain
+  int64_t opset = 0;         // of the default domain; 0 if the file imports none
+  int64_t trainingOpset = 0; // of kTrainingDomain
   std::map<std::string, std::string> metadata;
   std::vector<OnnxInput> inputs;
   llvm::StringMap<Initializer> initializers;

@@ -94,6 +94,13 @@ std::optional<SmallVector<int64_t>> Node::intsAttr(StringRef name) {
   return SmallVector<int64_t>(attribute->ints().begin(), attribute->ints().end());
 }
 
+std::vector<std::string> Node::stringsAttr(StringRef name) {
+  const AttributeProto *attribute = find(name, AttributeProto::STRINGS);
+  if (!attribute)
+    return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
+}
+
 const onnx::TensorProto *Node::tensorAttr(StringRef name) {
   const AttributeProto *attribute = find(name, AttributeProto::TENSOR);
   return attribute ? &attribute->t() : nullptr;

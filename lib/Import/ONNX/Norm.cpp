@@ -130,9 +130,9 @@ template <bool Log> LogicalResult importSoftmax(Node &node) {
 
 constexpr OpEntry kOps[] = {
     {"LayerNormalization", 17, kLastOpset, 2, 3, 3, importLayerNorm},
-    {"LogSoftmax", kFirstOpset, kLastOpset, 1, 1, 1, importSoftmax<true>},
+    {"LogSoftmax", kFirstWithInputs, kLastOpset, 1, 1, 1, importSoftmax<true>},
     {"RMSNormalization", 23, kLastOpset, 2, 2, 1, importRmsNorm},
-    {"Softmax", kFirstOpset, kLastOpset, 1, 1, 1, importSoftmax<false>},
+    {"Softmax", kFirstWithInputs, kLastOpset, 1, 1, 1, importSoftmax<false>},
 };
 
 } // namespace

@@ -1,4 +1,4 @@
-// The supported operators of the default domain.
+// The supported operators.
 #pragma once
 
 #include "Importer.h"
@@ -14,9 +14,12 @@ struct OpEntry {
   unsigned minInputs, maxInputs; // the first minInputs must be present
   unsigned maxOutputs;           // later ones are not supported yet
   Handler handler;
+  llvm::StringLiteral domain = ""; // the default one, or kTrainingDomain
 };
 
-constexpr int kFirstOpset = 13, kLastOpset = 25;
+constexpr int kFirstOpset = 12, kLastOpset = 25;
+/// From opset 13 on, operators take as inputs what were attributes before, or have another default.
+constexpr int kFirstWithInputs = 13;
 constexpr unsigned kAnyNumber = ~0u;
 
 /// Rows of one op family; the files of this folder define one function each.
@@ -31,11 +34,13 @@ llvm::ArrayRef<OpEntry> reduceOps();
 llvm::ArrayRef<OpEntry> normOps();
 llvm::ArrayRef<OpEntry> attentionOps();
 llvm::ArrayRef<OpEntry> rotaryOps();
+llvm::ArrayRef<OpEntry> trainingOps();
+llvm::ArrayRef<OpEntry> gradientOps();
 
 /// All rows, sorted by name.
 std::vector<const OpEntry *> allOps();
 
-/// The row for an operator, or null.
-const OpEntry *findOp(llvm::StringRef domain, llvm::StringRef name, int64_t opset);
+/// The row for the operator of `node` in the operator sets that `file` imports, or null.
+const OpEntry *findOp(const ModelFile &file, const onnx::NodeProto &node);
 
 } // namespace ingot::onnx_import

@@ -87,7 +87,7 @@ constexpr OpEntry kOps[] = {
     {"ReduceMean", kFirstOpset, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Mean>},
     {"ReduceMin", kFirstOpset, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Min>},
     {"ReduceProd", kFirstOpset, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Product>},
-    {"ReduceSum", kFirstOpset, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Sum, 13>},
+    {"ReduceSum", kFirstWithInputs, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Sum, 13>},
     {"ReduceSumSquare", kFirstOpset, kLastOpset, 1, 2, 1, importReduce<ReduceKind::Sum, 18, true>},
 };
 

@@ -231,10 +231,10 @@ constexpr OpEntry kOps[] = {
     {"Expand", kFirstOpset, kLastOpset, 2, 2, 1, importExpand},
     {"Flatten", kFirstOpset, kLastOpset, 1, 1, 1, importFlatten},
     {"Reshape", kFirstOpset, kLastOpset, 2, 2, 1, importReshape},
-    {"Squeeze", kFirstOpset, kLastOpset, 1, 2, 1, importSqueeze},
+    {"Squeeze", kFirstWithInputs, kLastOpset, 1, 2, 1, importSqueeze},
     {"Tile", kFirstOpset, kLastOpset, 2, 2, 1, importTile},
     {"Transpose", kFirstOpset, kLastOpset, 1, 1, 1, importTranspose},
-    {"Unsqueeze", kFirstOpset, kLastOpset, 2, 2, 1, importUnsqueeze},
+    {"Unsqueeze", kFirstWithInputs, kLastOpset, 2, 2, 1, importUnsqueeze},
 };
 
 } // namespace

@@ -213,13 +213,24 @@ LogicalResult importNot(Node &node) {
 
 LogicalResult importIdentity(Node &node) { return node.setResult(0, node.input(0)); }
 
-/// At inference, and that is all there is so far, nothing is dropped.
+/// Whether the optional scalar input i is known to be 0.
+bool isZero(Node &node, unsigned i) {
+  const Literal *literal = node.input(i).literal.get();
+  return literal && literal->size() == 1 && literal->number(0) == 0;
+}
+
+/// Without training mode, or with ratio 0, nothing is dropped. To drop, a node would have to draw other numbers in each
+/// run, and there is no state for that yet.
 LogicalResult importDropout(Node &node) {
   node.ignoreAttr("seed");
-  if (node.hasInput(2)) {
-    Tensor &training = node.input(2);
-    if (!training.literal || training.literal->size() != 1 || training.literal->number(0) != 0)
-      return node.error() << "in training mode is not supported yet";
+  bool training = node.hasInput(2) && !isZero(node, 2);
+  if (training && !(node.hasInput(1) && isZero(node, 1)))
+    return node.error() << "in training mode with a ratio other than 0 is not supported yet";
+  if (node.hasOutput(1)) {
+    auto type = RankedTensorType::get(node.input(0).shape(), node.b.getI1Type());
+    Tensor mask{type, splat(node.b, type, 1), nullptr};
+    if (failed(node.setResult(1, std::move(mask))))
+      return failure();
   }
   return node.setResult(0, node.input(0));
 }
@@ -231,7 +242,7 @@ constexpr OpEntry kOps[] = {
     {"Ceil", kFirstOpset, kLastOpset, 1, 1, 1, importFloat<emit<math::CeilOp>, std::ceil>},
     {"Clip", kFirstOpset, kLastOpset, 1, 3, 1, importClip},
     {"Cos", kFirstOpset, kLastOpset, 1, 1, 1, importFloat<emit<math::CosOp>, std::cos>},
-    {"Dropout", kFirstOpset, kLastOpset, 1, 3, 1, importDropout},
+    {"Dropout", kFirstOpset, kLastOpset, 1, 3, 2, importDropout},
     {"Erf", kFirstOpset, kLastOpset, 1, 1, 1, importFloat<emit<math::ErfOp>, std::erf>},
     {"Exp", kFirstOpset, kLastOpset, 1, 1, 1, importFloat<emit<math::ExpOp>, std::exp>},
     {"Floor", kFirstOpset, kLastOpset, 1, 1, 1, importFloat<emit<math::FloorOp>, std::floor>},

@@ -5,6 +5,8 @@
 #include "ingot/Import/ONNX.h"
 #include "ingot/Interpreter/Interpreter.h"
 #include "ingot/Interpreter/Models.h"
+#include "ingot/Train/Gradients.h"
+#include "ingot/Train/Passes.h"
 #include "runtime/formats/DTypes.h"
 #include "runtime/formats/File.h"
 #include "runtime/formats/Safetensors.h"
@@ -77,9 +79,11 @@ int main(int argc, char **argv) {
 
   DialectRegistry registry;
   registerDialects(registry);
+  registerDifferentiationModels(registry);
   interpreter::registerInterpreterModels(registry);
   MLIRContext context(registry);
   OnnxImportOptions import;
+  import.gradients = buildGradients;
   Arrays inputs;
   for (const runtime::SafetensorsTensor &tensor : given->tensors()) {
     import.inputShapes[tensor.name] = tensor.shape;

@@ -46,7 +46,7 @@ TEST(OnnxMalformed, NoOpset) {
   EXPECT_EQ(errorsOf([](auto &m) { m.clear_opset_import(); }),
             "imports no default operator set: not an ONNX model, or a damaged one\n");
   EXPECT_EQ(errorsOf([](auto &m) { m.mutable_opset_import(0)->set_version(INT64_MIN); }),
-            "opset -9223372036854775808 is not supported yet, only 13 to 25 are\n");
+            "opset -9223372036854775808 is not supported yet, only 12 to 25 are\n");
 }
 
 TEST(OnnxMalformed, InitialiserExtents) {
