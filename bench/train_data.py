@@ -3,7 +3,7 @@
 import numpy as np
 
 AGREEING_STEPS = 4  # on one batch again and again, so that the loss falls and shows what the updates did
-RATE = 3e-4
+RATE = 3e-5
 BETAS, EPSILON, DECAY, CLIP = (0.9, 0.95), 1e-8, 0.1, 1.0  # of AdamW, as `ingot compile --train adamw` has them
 
 
