@@ -104,9 +104,10 @@ struct CollapseKernel : KernelOpInterface::ExternalModel<CollapseKernel, tensor:
 
   int64_t getLastDimUnit(Operation *op, const KernelBuilder &builder) const {
     auto collapse = cast<tensor::CollapseShapeOp>(op);
-    if (collapse.getReassociationIndices().empty())
+    auto groups = collapse.getReassociationIndices();
+    if (groups.empty())
       return 1;
-    const ReassociationIndices &group = collapse.getReassociationIndices().back();
+    const ReassociationIndices &group = groups.back();
     if (group.size() == 1)
       return builder.lastDimUnit(collapse.getSrc());
     int64_t inner = 1;
