@@ -159,8 +159,10 @@ Status Trainer::run() {
     INGOT_RETURN_IF_ERROR(save()); // there must be something to rewind to
   before = std::chrono::steady_clock::now();
   while (position.step < options.steps && !(observer.stop && observer.stop->load(std::memory_order_relaxed))) {
+    uint64_t before = position.step;
     INGOT_RETURN_IF_ERROR(oneStep());
-    if (options.checkpointEvery && position.step % options.checkpointEvery == 0)
+    // A run that went back stands at a checkpoint already, and must not take writing it once more for progress.
+    if (options.checkpointEvery && position.step > before && position.step % options.checkpointEvery == 0)
       INGOT_RETURN_IF_ERROR(save());
   }
   if (savedStep != position.step)
@@ -172,10 +174,7 @@ Status Trainer::run() {
   return Status::success();
 }
 
-std::string Trainer::newest() const {
-  Result<std::vector<uint64_t>> checkpoints = listCheckpoints(options.folder);
-  return checkpoints && !checkpoints->empty() ? checkpointPath(options.folder, checkpoints->back()) : "";
-}
+std::string Trainer::newest() const { return savedStep == UINT64_MAX ? "" : checkpointPath(options.folder, savedStep); }
 
 Status Trainer::oneStep() {
   while (std::binary_search(position.skipped.begin(), position.skipped.end(), position.nextBatch))

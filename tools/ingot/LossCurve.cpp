@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <vector>
 
 namespace ingot::tool {
 
@@ -47,17 +48,24 @@ struct Range {
   double at(double value) const { return (value - low) / (high - low); }
 };
 
+/// Round values in a range. There are never many, also where a tick is lost in the digits of the values.
+std::vector<double> ticksOf(const Range &range, double tick) {
+  std::vector<double> ticks;
+  double first = std::ceil(range.low / tick);
+  for (int i = 0; i < 20 && (first + i) * tick <= range.high; ++i)
+    ticks.push_back((first + i) * tick);
+  return ticks;
+}
+
 std::string axes(const Range &steps, const Range &losses) {
   std::string out;
-  double tick = tickOf(losses.high - losses.low);
-  for (double loss = std::ceil(losses.low / tick) * tick; loss <= losses.high; loss += tick) {
+  for (double loss : ticksOf(losses, tickOf(losses.high - losses.low))) {
     double y = kTop + kHeight * (1 - losses.at(loss));
     out += format("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", kLeft, y, kLeft + kWidth,
                   y);
     out += text(kLeft - 6, y + 4, " text-anchor=\"end\"", format("%.6g", loss));
   }
-  tick = std::max(1.0, tickOf(steps.high - steps.low));
-  for (double step = std::ceil(steps.low / tick) * tick; step <= steps.high; step += tick)
+  for (double step : ticksOf(steps, std::max(1.0, tickOf(steps.high - steps.low))))
     out += text(kLeft + kWidth * steps.at(step), kTop + kHeight + 16, " text-anchor=\"middle\"", format("%.0f", step));
   return out;
 }
@@ -90,7 +98,8 @@ std::string printLossCurve(const std::string &title, const std::map<uint64_t, do
   if (!losses.empty()) {
     auto [least, most] =
         std::minmax_element(losses.begin(), losses.end(), [](auto &a, auto &b) { return a.second < b.second; });
-    double room = std::max((most->second - least->second) * 0.05, 1e-6);
+    double size = std::max(std::abs(least->second), std::abs(most->second));
+    double room = std::max({(most->second - least->second) * 0.05, size * 1e-6, 1e-6});
     range = {least->second - room, most->second + room};
     auto first = static_cast<double>(losses.begin()->first), last = static_cast<double>(losses.rbegin()->first);
     steps = {first, std::max(last, first + 1)};

@@ -69,6 +69,10 @@ struct TrainerCloser {
   void operator()(ingot_trainer *trainer) const { ingot_train_close(trainer); }
 };
 
+std::string pictureOf(const Options &options) {
+  return options.picture.empty() ? options.folder + "/loss.svg" : options.picture;
+}
+
 /// What a step counts as: by the formula for transformers if its shape is given, else what the compiler counted.
 Utilisation utilisationOf(const Options &options, const runtime::Manifest &manifest, uint32_t workers) {
   Utilisation result;
@@ -159,11 +163,16 @@ Status train(const Options &options) {
     StopOnSignals stop(trainer.get());
     trained = fromC(ingot_train_run(trainer.get(), &trainOptions, onReport, &reports));
   }
-  INGOT_RETURN_IF_ERROR(reports.finish());
+  Status logged = reports.finish(), drawn;
   if (!reports.losses().empty())
-    INGOT_RETURN_IF_ERROR(writeFile(options.picture.empty() ? options.folder + "/loss.svg" : options.picture,
-                                    printLossCurve(opened->manifest.modelName() + ", loss by step", reports.losses())));
+    drawn = writeFile(pictureOf(options),
+                      printLossCurve(opened->manifest.modelName() + ", loss by step", reports.losses()));
+  // A run that was stopped because of its log tells of the log; else what ended the run comes first.
+  if (trained.code() != runtime::StatusCode::cancelled)
+    INGOT_RETURN_IF_ERROR(std::move(trained));
+  INGOT_RETURN_IF_ERROR(std::move(logged));
   INGOT_RETURN_IF_ERROR(std::move(trained));
+  INGOT_RETURN_IF_ERROR(std::move(drawn));
   print(runtime::checkpointPath(options.folder, options.steps) + "\n");
   return finishOutput();
 }

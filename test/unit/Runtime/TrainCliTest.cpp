@@ -323,6 +323,20 @@ TEST(TrainReportTest, RunningUtilisation) {
                   "step 8/8  loss 2.5000  lr 1.000e-03  grad norm 0.750  200.0 ms  500 tokens/s  mfu 24.80%\n");
 }
 
+TEST(TrainReportTest, PicturesOfLargeAndEqualLosses) {
+  for (double loss : {5.6e12, 3e38, -5.6e12, 0.0, 1e-30})
+    for (uint64_t steps : {1u, 3u}) {
+      std::map<uint64_t, double> losses;
+      for (uint64_t step = 1; step <= steps; ++step)
+        losses[step] = loss;
+      std::string picture = tool::printLossCurve("flat", losses);
+      EXPECT_EQ(picture.find("nan"), std::string::npos) << loss;
+      EXPECT_NE(picture.find("points=\"70.0,250.0 "), std::string::npos) << loss << " is in the middle";
+      EXPECT_NE(picture.find("<line"), std::string::npos) << loss;
+      EXPECT_LT(picture.size(), 5000u) << loss;
+    }
+}
+
 TEST(TrainReportTest, PicturesOfLongRunsStaySmall) {
   std::map<uint64_t, double> losses = {{3, 2.0}};
   EXPECT_NE(tool::printLossCurve("a < b", losses).find("a &lt; b"), std::string::npos);

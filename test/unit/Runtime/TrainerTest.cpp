@@ -342,6 +342,27 @@ TEST_F(TrainerTest, SpikesAreSkipped) {
   }
 }
 
+/// Rewinds to the same checkpoint are counted, however often checkpoints are written.
+TEST_F(TrainerTest, SpikesWithoutEndEndTheRun) {
+  options.steps = 60;
+  options.schedule = {ScheduleKind::Constant, 30, 3, 3, 20, 0, 0, 60}; // diverges
+  options.checkpointEvery = 5;
+  options.spikeFactor = 2;
+  std::unique_ptr<Session> session = makeSession(2);
+  std::atomic<bool> stop{false};
+  uint64_t rewinds = 0;
+  TrainObserver observer;
+  observer.stop = &stop;
+  observer.event = [&](TrainEvent, uint64_t, const std::string &) { stop = ++rewinds > 200; };
+  Result<std::unique_ptr<Trainer>> trainer = Trainer::create(*session, options, observer);
+  ASSERT_TRUE(trainer) << trainer.status().message();
+  Status status = (*trainer)->run();
+  EXPECT_EQ(status.code(), StatusCode::invalidArgument) << status.message();
+  EXPECT_NE(status.message().find("is a spike after 10 rewinds from there; expects a larger spike factor"),
+            std::string::npos)
+      << status.message();
+}
+
 } // namespace
 
 } // namespace ingot::test
