@@ -1,6 +1,7 @@
 #include "lib/Artifact/PackParams.h"
 
 #include "dialects/Task/Task.h"
+#include "ingot/Model/HoistedConstant.h"
 #include "ingot/Plan/Passes.h"
 #include "ingot/Support/Panels.h"
 #include "runtime/formats/Convert.h"
@@ -28,9 +29,12 @@ FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp mo
         states[buffer.name] = buffer.dtype;
   }
   // A state that starts as a parameter has its element type.
+  llvm::StringSet<> startsState;
   for (auto op : module.getOps<StateOp>())
-    if (auto it = states.find(op.getSymName()); it != states.end() && op.getFromAttr())
+    if (auto it = states.find(op.getSymName()); it != states.end() && op.getFromAttr()) {
       used.try_emplace(*op.getFrom(), it->second);
+      startsState.insert(*op.getFrom());
+    }
   std::vector<runtime::ManifestParam> params;
   for (auto op : module.getOps<ParamOp>()) {
     auto it = used.find(op.getSymName());
@@ -39,6 +43,7 @@ FailureOr<std::vector<runtime::ManifestParam>> ingot::describeParams(ModuleOp mo
     runtime::ManifestParam param;
     param.name = op.getSymName().str();
     param.dtype = it->second;
+    param.constant = op->hasAttr(kHoistedConstant) && !startsState.contains(param.name);
     ArrayRef<int64_t> logical = op.getTensorType().getShape();
     param.shape.assign(logical.begin(), logical.end());
     if (auto panels = dyn_cast_or_null<PanelsAttr>(op.getTensorType().getEncoding())) {

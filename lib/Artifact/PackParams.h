@@ -10,7 +10,7 @@
 namespace ingot {
 
 /// The parameters that programs of `module` use or that their states start as, in order of declaration, without member,
-/// offset and checksum.
+/// offset and checksum; those that were constants are marked.
 mlir::FailureOr<std::vector<runtime::ManifestParam>> describeParams(mlir::ModuleOp module);
 
 /// Whether all of `used` have data of their shape (row-major, or as they are stored) and element type, or of float32

@@ -1,5 +1,6 @@
 #include "ingot/Artifact/WriteArtifact.h"
 
+#include "ingot/Model/HoistedConstant.h"
 #include "lib/Artifact/DescribePrograms.h"
 #include "lib/Artifact/PackParams.h"
 #include "mlir/IR/AttrTypeSubElements.h"
@@ -114,7 +115,7 @@ private:
     programs.push_back(program::serialize(*program));
     if (failed(report(zip->add(stem + ".bin", std::as_bytes(std::span(programs.back()))))))
       return failure();
-    return report(zip->add(stem + ".mlir", textOf(op, target.module)));
+    return report(zip->add(stem + ".mlir", textOf(op, target.module, contents.externalParams)));
   }
 
   runtime::ManifestEntry &entryOf(task::ProgramOp op, const program::Program &program) {
@@ -129,14 +130,15 @@ private:
   }
 
   /// One program with the declarations that it needs: a module that can be read, edited and compiled again.
-  static std::string textOf(task::ProgramOp op, ModuleOp module) {
+  static std::string textOf(task::ProgramOp op, ModuleOp module, bool externalParams) {
     OwningOpRef<ModuleOp> single = ModuleOp::create(module.getLoc());
     OpBuilder builder = OpBuilder::atBlockEnd(single->getBody());
     for (Operation &declaration : *module.getBody())
       if (isa<ParamOp, StateOp>(declaration)) {
         Operation *copy = builder.clone(declaration);
         if (auto param = dyn_cast<ParamOp>(copy))
-          param.removeValueAttr(); // its data are in params.safetensors
+          if (!externalParams || !param->hasAttr(kHoistedConstant))
+            param.removeValueAttr(); // its data are in the file of the weights
       }
     builder.clone(*op);
     forgetFolders(*single);
@@ -168,50 +170,62 @@ private:
     manifest.params = std::move(*described);
     if (failed(checkParams(module, manifest.params, params)))
       return failure();
-    std::vector<runtime::SafetensorsEntry> entries;
-    for (const runtime::ManifestParam &param : manifest.params)
-      entries.push_back({param.name, param.dtype, param.shape});
-    auto layout = runtime::layoutSafetensors(entries);
-    if (!layout)
-      return report(layout.status());
-    return contents.externalParams ? addExternal(*layout) : addInternal(*layout);
+    // Constants belong to the program: they stay in the artifact.
+    std::vector<size_t> inside, outside;
+    for (auto [i, param] : llvm::enumerate(manifest.params))
+      (contents.externalParams && !param.constant ? outside : inside).push_back(i);
+    if (contents.externalParams && failed(addExternal(outside)))
+      return failure();
+    return contents.externalParams && inside.empty() ? success() : addInternal(inside);
   }
 
-  LogicalResult addInternal(const runtime::SafetensorsLayout &layout) {
+  runtime::Result<runtime::SafetensorsLayout> layoutOf(const std::vector<size_t> &indices) const {
+    std::vector<runtime::SafetensorsEntry> entries;
+    for (size_t i : indices)
+      entries.push_back({manifest.params[i].name, manifest.params[i].dtype, manifest.params[i].shape});
+    return runtime::layoutSafetensors(entries);
+  }
+
+  LogicalResult addInternal(const std::vector<size_t> &indices) {
+    auto layout = layoutOf(indices);
+    if (!layout)
+      return report(layout.status());
     if (failed(report(zip->begin(kParamsMember, runtime::kParamsAlignment))) ||
-        failed(report(zip->append(asBytes(layout.header)))))
+        failed(report(zip->append(asBytes(layout->header)))))
       return failure();
-    auto append = [&](size_t, ArrayRef<char> bytes) { return report(zip->append(asBytes(bytes))); };
-    if (failed(writeAll(layout, kParamsMember, append)))
+    auto append = [&](uint64_t, ArrayRef<char> bytes) { return report(zip->append(asBytes(bytes))); };
+    if (failed(writeAll(*layout, indices, kParamsMember, append)))
       return failure();
     return report(zip->end());
   }
 
-  LogicalResult addExternal(const runtime::SafetensorsLayout &layout) {
+  LogicalResult addExternal(const std::vector<size_t> &indices) {
+    auto layout = layoutOf(indices);
+    if (!layout)
+      return report(layout.status());
     std::string external = path + ".safetensors";
     manifest.externalParams = llvm::sys::path::filename(external).str();
     auto file = runtime::AtomicFile::create(external);
     if (!file)
       return report(file.status());
-    if (failed(report(file->writeAt(0, asBytes(layout.header)))))
+    if (failed(report(file->writeAt(0, asBytes(layout->header)))))
       return failure();
-    auto write = [&](size_t i, ArrayRef<char> bytes) {
-      return report(file->writeAt(layout.offsets[i], asBytes(bytes)));
-    };
-    if (failed(writeAll(layout, manifest.externalParams, write)))
+    auto write = [&](uint64_t offset, ArrayRef<char> bytes) { return report(file->writeAt(offset, asBytes(bytes))); };
+    if (failed(writeAll(*layout, indices, manifest.externalParams, write)))
       return failure();
     return report(file->commit());
   }
 
-  LogicalResult writeAll(const runtime::SafetensorsLayout &layout, const std::string &member,
-                         function_ref<LogicalResult(size_t, ArrayRef<char>)> write) {
+  /// `write` gets an offset and the bytes that belong there, in ascending order.
+  LogicalResult writeAll(const runtime::SafetensorsLayout &layout, const std::vector<size_t> &indices,
+                         const std::string &member, function_ref<LogicalResult(uint64_t, ArrayRef<char>)> write) {
     for (size_t i : layout.order) {
-      runtime::ManifestParam &param = manifest.params[i];
+      runtime::ManifestParam &param = manifest.params[indices[i]];
       param.member = member;
       param.offset = layout.offsets[i];
       auto consume = [&](ArrayRef<char> bytes) {
         param.sha256 = sha256(bytes);
-        return write(i, bytes);
+        return write(param.offset, bytes);
       };
       if (failed(withStoredBytes(module, param.name, params, consume)))
         return failure();

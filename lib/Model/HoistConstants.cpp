@@ -1,5 +1,6 @@
 // ingot-hoist-constants: large data leave the program's text.
 #include "dialects/Ingot/Ingot.h"
+#include "ingot/Model/HoistedConstant.h"
 #include "ingot/Model/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -57,6 +58,7 @@ struct HoistConstantsPass : ingot::impl::HoistConstantsBase<HoistConstantsPass> 
     // Declarations stand before the first function.
     OpBuilder b(*getOperation().getOps<func::FuncOp>().begin());
     param = ParamOp::create(b, func.getLoc(), name, elements, cast<RankedTensorType>(elements.getType()));
+    param->setAttr(kHoistedConstant, b.getUnitAttr());
     symbols.insert(param);
     return param;
   }

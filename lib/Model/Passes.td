@@ -208,11 +208,12 @@ def HoistConstants : Pass<"ingot-hoist-constants", "::mlir::ModuleOp"> {
   let description = [{
     A constant tensor that is not a splat becomes an `ingot.param` with a value, which entries receive as an argument:
     tasks read memory, not the program's text. Equal constants share one parameter. Splats stay: they cost nothing.
+    The attribute `ingot.constant` tells it from a weight: files of weights do not have it.
 
     ```mlir
     %c = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
     // becomes
-    ingot.param @const.0 = dense<[1.0, 2.0]> : tensor<2xf32>
+    ingot.param @const.0 = dense<[1.0, 2.0]> : tensor<2xf32> {ingot.constant}
     func.func @main(..., %c: tensor<2xf32> {ingot.param = @const.0})
     ```
   }];

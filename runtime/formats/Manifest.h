@@ -76,7 +76,8 @@ struct ManifestEntry {
   bool trains() const { return inputOfRole(kRoleTargets); }
 };
 
-/// A weight. `shape` is the shape as stored, which differs from the model's where `layout` is not row-major ("").
+/// A weight, or a constant of the program, which files of weights neither have nor replace. `shape` is the shape as
+/// stored, which differs from the model's where `layout` is not row-major ("").
 struct ManifestParam {
   std::string name;
   program::DType dtype = program::DType::f32;
@@ -85,6 +86,7 @@ struct ManifestParam {
   std::string member;  // or the external file's name
   uint64_t offset = 0; // bytes from the start of the member
   std::string sha256;  // of the stored bytes, 64 lower-case hex digits
+  bool constant = false;
 };
 
 struct ManifestState {
@@ -135,7 +137,7 @@ struct Manifest {
   std::vector<int32_t> eos;
   std::vector<ManifestEntry> entries;
   std::vector<ManifestParam> params;
-  std::string externalParams; // file beside the artifact that holds all params; empty if a member does
+  std::string externalParams; // file beside the artifact that holds all weights; empty if a member does
   std::vector<ManifestState> state;
   std::vector<ManifestTarget> targets;                // best first
   std::optional<TargetDescription> targetDescription; // the machine that programs were scheduled for, if one was given

@@ -32,9 +32,12 @@ OrderedJson toJson(const ManifestEntry &entry) {
 }
 
 OrderedJson toJson(const ManifestParam &param) {
-  return {{"name", param.name},     {"dtype", dtypeName(param.dtype)}, {"shape", param.shape},
-          {"layout", param.layout}, {"member", param.member},          {"offset", param.offset},
-          {"sha256", param.sha256}};
+  OrderedJson json = {{"name", param.name},     {"dtype", dtypeName(param.dtype)}, {"shape", param.shape},
+                      {"layout", param.layout}, {"member", param.member},          {"offset", param.offset},
+                      {"sha256", param.sha256}};
+  if (param.constant)
+    json["constant"] = true;
+  return json;
 }
 
 OrderedJson toJson(const ManifestState &state) {

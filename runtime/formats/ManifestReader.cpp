@@ -166,6 +166,13 @@ ManifestParam readParam(const Json &json, const std::string &place, Names &names
   param.sha256 = fields.text("sha256");
   if (!isSha256(param.sha256))
     fields.fail("sha256 expects 64 lower-case hexadecimal digits");
+  if (fields.has("constant")) {
+    const Json *constant = fields.any("constant");
+    if (constant->is_boolean())
+      param.constant = constant->get<bool>();
+    else
+      fields.fail("constant expects true or false");
+  }
   fields.finish();
   return param;
 }
@@ -276,6 +283,8 @@ void checkStart(JsonFields &root, const Manifest &manifest, const ManifestState 
   const ManifestParam *param = manifest.findParam(state.param);
   if (!param)
     return root.fail("state '" + state.name + "' starts as the unknown parameter '" + state.param + "'");
+  if (param->constant)
+    return root.fail("state '" + state.name + "' starts as the constant '" + state.param + "'");
   bool fits = checkedElements(param->shape) == checkedElements(state.shape) && isConvertible(param->dtype, state.dtype);
   if (fits && checkedElements(state.shape) > 0) {
     Result<StoredLayout> layout = StoredLayout::parse(param->layout, param->shape);
@@ -302,8 +311,9 @@ void checkReferences(JsonFields &root, const Manifest &manifest) {
     if (!state.param.empty())
       checkStart(root, manifest, state);
   for (const ManifestParam &param : manifest.params)
-    if (!manifest.externalParams.empty() && param.member != manifest.externalParams)
-      root.fail("parameter '" + param.name + "' is not in the external file");
+    if (!manifest.externalParams.empty() && param.constant == (param.member == manifest.externalParams))
+      root.fail(param.constant ? "constant '" + param.name + "' is in the external file"
+                               : "parameter '" + param.name + "' is not in the external file");
 }
 
 } // namespace

@@ -59,12 +59,13 @@ Status Artifact::bindParams(const std::string &path) {
   for (size_t i = 0; i < parsed.params.size(); ++i) {
     const ManifestParam &param = parsed.params[i];
     paramIndices.emplace(param.name, i);
-    if (!missingParams.ok()) {
+    bool external = !parsed.externalParams.empty() && param.member == parsed.externalParams;
+    if (external && !missingParams.ok()) {
       params.emplace_back();
       continue;
     }
     std::span<const std::byte> holder = externalFile.bytes();
-    if (parsed.externalParams.empty()) {
+    if (!external) {
       const ZipReader::Member *member = zip.find(param.member);
       if (!member)
         return Status::corrupt("parameter '" + param.name + "' needs the missing member '" + param.member + "'");

@@ -34,6 +34,10 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
   if (!tensors)
     return Status(tensors.status()).withContext("'" + path + "'");
   for (const ManifestParam &param : artifact.manifest().params) {
+    if (param.constant) {
+      set->data.push_back(artifact.paramBytes(set->data.size()));
+      continue;
+    }
     Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
     if (!layout)
       return Status(layout.status()).withContext("parameter '" + param.name + "'");
@@ -73,12 +77,17 @@ Result<std::shared_ptr<const ParamSet>> ParamSet::load(const Artifact &artifact,
 Status ParamSet::save(const Artifact &artifact, const std::string &path) const {
   std::vector<SafetensorsEntry> entries;
   std::vector<StoredLayout> layouts;
-  for (const ManifestParam &param : artifact.manifest().params) {
+  std::vector<std::span<const std::byte>> weights;
+  for (size_t i = 0; i < data.size(); ++i) {
+    const ManifestParam &param = artifact.manifest().params[i];
+    if (param.constant)
+      continue;
     Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
     if (!layout)
       return Status(layout.status()).withContext("parameter '" + param.name + "'");
     entries.push_back({param.name, param.dtype, layout->logicalShape});
     layouts.push_back(std::move(*layout));
+    weights.push_back(data[i]);
   }
   Result<SafetensorsLayout> file = layoutSafetensors(entries);
   if (!file)
@@ -87,8 +96,8 @@ Status ParamSet::save(const Artifact &artifact, const std::string &path) const {
   if (!out)
     return out.status();
   INGOT_RETURN_IF_ERROR(out->writeAt(0, std::as_bytes(std::span(file->header.data(), file->header.size()))));
-  for (size_t i = 0; i < data.size(); ++i) {
-    std::span<const std::byte> bytes = data[i];
+  for (size_t i = 0; i < weights.size(); ++i) {
+    std::span<const std::byte> bytes = weights[i];
     Memory rowMajor;
     if (layouts[i].panels && !bytes.empty()) {
       Result<Memory> memory = allocate(bytes.size());

@@ -20,10 +20,11 @@ public:
   static std::shared_ptr<const ParamSet> ofArtifact(const Artifact &artifact);
 
   /// Weights by name from a safetensors file, row-major, which holds all that the artifact has (others are ignored).
+  /// Constants stay the artifact's.
   /// Used where they are mapped if they are stored row-major and 64-byte aligned, copied into their layout otherwise.
   static Result<std::shared_ptr<const ParamSet>> load(const Artifact &artifact, const std::string &path);
 
-  /// Writes all weights as safetensors, row-major, under their names.
+  /// Writes all weights, but no constants, as safetensors, row-major, under their names.
   Status save(const Artifact &artifact, const std::string &path) const;
 
   /// Copies a parameter row-major, in element type `dtype`, which its own is convertible to, to `out`.

@@ -133,7 +133,7 @@ Result<CheckpointSource> CheckpointSource::create(Session &session, const Sessio
   }
   for (size_t i = 0; i < manifest.params.size(); ++i) {
     const ManifestParam &param = manifest.params[i];
-    if (trained.contains(param.name))
+    if (param.constant || trained.contains(param.name))
       continue;
     Result<StoredLayout> layout = StoredLayout::parse(param.layout, param.shape);
     if (!layout)

@@ -1,9 +1,9 @@
 // RUN: ingot-opt %s --ingot-hoist-constants | FileCheck %s
 
-// CHECK: ingot.param @const.0 : tensor<1xf32>
+// CHECK: ingot.param @const.0 : tensor<1xf32>{{$}}
 ingot.param @const.0 : tensor<1xf32>
-// CHECK: ingot.param @const.1 = dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
-// CHECK: ingot.param @const.2 = dense<[3, 4]> : tensor<2xi32>
+// CHECK: ingot.param @const.1 = dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32> {ingot.constant}
+// CHECK: ingot.param @const.2 = dense<[3, 4]> : tensor<2xi32> {ingot.constant}
 
 // CHECK-LABEL: func @a(
 // CHECK-SAME: %{{.*}}: tensor<2xf32> {ingot.input = "x"}, %[[C:.*]]: tensor<2xf32> {ingot.param = @const.1})

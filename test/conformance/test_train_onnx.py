@@ -68,12 +68,43 @@ def test_whole_step_is_one_verified_program(trainable):
     assert sorted(names) == ["decode", "prefill", "train_step"]
 
 
+def test_steps_agree_with_the_interpreter(trainable):
+    """`debug` feeds every entry; what trains takes no positions from what decodes."""
+    out = succeed(ingot("debug", trainable / "model.ingot", "--compare", "--steps", 1))
+    assert [line.split(":")[0] for line in out.splitlines()] == ["prefill", "decode", "train_step"]
+    assert all("launches agree with the interpreter" in line for line in out.splitlines())
+
+
 def test_more_rows_than_positions_are_refused(tmp_path):
     model = tmp_path / "model.onnx"
     assert make_onnx.main(["--dim", "32", "--layers", "1", "--heads", "2", "--max-seq", "16", "-o", str(model)]) == 0
     message = complain(ingot("compile", model, "-o", tmp_path / "m.ingot", "--train", "adamw", "--train-seq", 17))
     assert "expects --train-seq of at most 16, the positions of the model, but got 17" in message
     assert not (tmp_path / "m.ingot").exists()
+    # Without the flag they are 64, or all positions.
+    succeed(ingot("compile", model, "-o", tmp_path / "m.ingot", "--train", "adamw"))
+    described = json.loads(succeed(ingot("inspect", tmp_path / "m.ingot", "--json")))
+    step = next(entry for entry in described["entries"] if entry["name"] == "train_step")
+    assert next(port["shape"] for port in step["inputs"] if port["role"] == "tokens") == [8, 16]
+
+
+def test_weights_do_not_depend_on_batch_and_length(tmp_path, trainable):
+    """Constants of a program, such as positions, are no weights: those of one artifact fit another of the model."""
+    checkpoint, _ = train(trainable, tmp_path / "run", 5)
+    assert not [name for name in load_file(checkpoint) if name.startswith("const.")]
+    for number, more in enumerate(([], ["--params", "external"])):
+        other = tmp_path / f"other{number}.ingot"
+        succeed(ingot("compile", trainable / "model.onnx", "-o", other, "--tokenizer", "bytes", "--train", "adamw",
+                      "--train-batch", 2, "--train-seq", 8, *more))
+        beside = tmp_path / f"{other.name}.safetensors"
+        if more:
+            beside.rename(tmp_path / "away")
+        flags = ["--params", checkpoint, "--prompt", VERSE[:12], "--max-tokens", 11]
+        assert succeed(ingot("generate", other, *flags)) == succeed(ingot("generate", trainable / "model.ingot", *flags))
+        if more:
+            (tmp_path / "away").rename(beside)
+        succeed(ingot("train", other, "--params", checkpoint, "--data", trainable / "text.txt", "--steps", 2,
+                      "--out", tmp_path / f"more{number}"))
 
 
 def test_demo(tmp_path):

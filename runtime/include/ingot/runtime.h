@@ -220,7 +220,8 @@ INGOT_EXPORT ingot_status *ingot_detokenize(const ingot_artifact *artifact, int3
 /* --- Parameters -------------------------------------------------------------------------------------------------- */
 
 /* The session uses the weights of a safetensors file from now on: row-major, under the names of the model. float32 and
- * bfloat16 stand for each other: values are rounded to nearest even, or widened, to what the artifact has. */
+ * bfloat16 stand for each other: values are rounded to nearest even, or widened, to what the artifact has. Constants of
+ * the program stay the artifact's, whatever the file has under their names. */
 INGOT_EXPORT ingot_status *ingot_params_load(ingot_session *session, const char *path);
 /* Writes the session's weights as safetensors: row-major, under the names of the model. */
 INGOT_EXPORT ingot_status *ingot_params_save(const ingot_session *session, const char *path);
@@ -295,8 +296,9 @@ typedef struct ingot_train_report {
 /* Returns 0 to go on, anything else to stop. What `report` points to lives as long as the call. */
 typedef int (*ingot_train_callback)(void *user, const ingot_train_report *report);
 
-/* Runs entry `train_step` until all steps are done. Nothing that exists is overwritten: fails if the folder holds
- * checkpoints and `resume` is 0. Fails on a loss that is not finite, before that state is saved. `callback` may be
+/* Runs entry `train_step` until all steps are done. Fails if the folder holds checkpoints and `resume` is 0,
+ * or if `resume` is not 0 and they are all damaged. A checkpoint is overwritten only if it was damaged and passed over,
+ * when the run comes to its step. Fails on a loss that is not finite, before that state is saved. `callback` may be
  * NULL. A stopped run returns INGOT_CANCELLED and has a checkpoint. */
 INGOT_EXPORT ingot_status *ingot_train_run(ingot_trainer *trainer, const ingot_train_options *options,
                                            ingot_train_callback callback, void *user);

@@ -119,6 +119,42 @@ TEST(ManifestTest, StatesThatStartAsParameters) {
   EXPECT_EQ(printed(), "manifest: state 'trained' starts as the unknown parameter 'nothing'");
 }
 
+/// A constant is in the artifact, wherever weights are, and is no start of what is trained.
+TEST(ManifestTest, Constants) {
+  Manifest manifest = makeManifest();
+  EXPECT_EQ(printManifest(manifest).find("\"constant\""), std::string::npos);
+  manifest.params[0].constant = true;
+  std::string text = printManifest(manifest);
+  Result<Manifest> parsed = parseManifest(text);
+  ASSERT_TRUE(parsed) << parsed.status().message();
+  EXPECT_TRUE(parsed->params[0].constant);
+  EXPECT_FALSE(parsed->params[1].constant);
+  std::string number = text;
+  EXPECT_EQ(message(number.replace(number.find("\"constant\": true"), 16, "\"constant\": 1")),
+            "manifest.params[0]: constant expects true or false");
+
+  manifest.externalParams = "weights.safetensors";
+  for (size_t i = 1; i < manifest.params.size(); ++i)
+    manifest.params[i].member = manifest.externalParams;
+  EXPECT_EQ(message(printManifest(manifest)), "accepted");
+  manifest.params[0].member = manifest.externalParams;
+  EXPECT_EQ(message(printManifest(manifest)), "manifest: constant 'embedding' is in the external file");
+  manifest.params[0].constant = false;
+  EXPECT_EQ(message(printManifest(manifest)), "accepted");
+  manifest.params[1].member = "params.safetensors";
+  EXPECT_EQ(message(printManifest(manifest)), "manifest: parameter 'head' is not in the external file");
+
+  manifest = makeManifest();
+  manifest.params[0].layout = "";
+  manifest.params[0].constant = true;
+  ManifestState state;
+  state.name = "trained";
+  state.shape = manifest.params[0].shape;
+  state.param = manifest.params[0].name;
+  manifest.state.push_back(state);
+  EXPECT_EQ(message(printManifest(manifest)), "manifest: state 'trained' starts as the constant 'embedding'");
+}
+
 /// Inputs and outputs of a step of training.
 TEST(ManifestTest, RolesOfTraining) {
   Manifest manifest = makeManifest();

@@ -80,6 +80,33 @@ TEST_F(PrepareTest, ParametersCanBeReplacedAndSaved) {
   EXPECT_EQ(status.message(), "parameter 'w1': layout 'spiral' is not supported yet");
 }
 
+/// A constant is the program's: files of weights do not have it, need not have it, and do not replace it.
+TEST_F(PrepareTest, ConstantsAreNoWeights) {
+  Synthetic mlp = makeMlp(), other = mlp;
+  for (std::vector<float> &param : other.params)
+    for (float &value : param)
+      value = 1 - value;
+  write(other);
+  ASSERT_TRUE(makeSession(2)->saveParams(directory / "all.safetensors"));
+  other.manifest.params[1].constant = true;
+  write(other);
+  ASSERT_TRUE(makeSession(2)->saveParams(directory / "weights.safetensors"));
+  std::string weights = readFile(directory / "weights.safetensors");
+  EXPECT_NE(weights.find("\"w1\""), std::string::npos);
+  EXPECT_EQ(weights.find("\"w2\""), std::string::npos);
+  mlp.manifest.params[1].constant = true;
+  write(mlp);
+  std::unique_ptr<Session> session = makeSession(2);
+  other.params[1] = mlp.params[1];
+  for (const char *file : {"all.safetensors", "weights.safetensors"}) {
+    Status status = session->loadParams(directory / file);
+    ASSERT_TRUE(status) << status.message();
+    std::vector<float> y;
+    ASSERT_TRUE(forward(*session, mlpInput(), {4, 8}, y));
+    EXPECT_EQ(y, mlpReference(mlpInput(), other)) << file;
+  }
+}
+
 TEST_F(PrepareTest, ParametersInPanelsAreRowMajorInFiles) {
   // w2 as two panels of 4 columns: both bodies read it as [2, 16, 4] would be read, so only files are compared here.
   Synthetic mlp = makeMlp();
