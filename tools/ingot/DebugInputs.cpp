@@ -102,18 +102,20 @@ Result<std::vector<DebugStep>> planSteps(const Session &session, const std::stri
   for (const ManifestEntry *entry : entries) {
     const ManifestTensor *tokens = entry->inputOfRole(runtime::kRoleTokens);
     int64_t length = tokens ? tokens->shape[1] : 0;
-    uint64_t repeats = length == 1 ? count : 1;
+    // What trains reads its tokens as a whole: they take no positions.
+    bool decodes = maxSeq > 0 && !entry->trains();
+    uint64_t repeats = length == 1 && !entry->trains() ? count : 1;
     // A prompt leaves room for what is decoded behind it.
-    if (maxSeq > 0 && length > 1)
+    if (decodes && length > 1)
       length = std::max<int64_t>(std::min(length, maxSeq - position - static_cast<int64_t>(count)), 1);
     for (uint64_t i = 0; i < repeats; ++i) {
-      if (maxSeq > 0 && position + length > maxSeq)
+      if (decodes && position + length > maxSeq)
         return Status::invalidArgument("expects fewer --steps than " + std::to_string(count) + ": entry '" +
                                        entry->name + "' has room for " + counted(i, "step") + " in " +
                                        counted(static_cast<uint64_t>(maxSeq), "position"));
       std::string what = entry->name + (repeats > 1 ? ", step " + std::to_string(i + 1) : "");
       steps.push_back({what, entry->name, makeInputs(*entry, position, length, random)});
-      position += length;
+      position += decodes ? length : 0;
     }
   }
   return steps;
