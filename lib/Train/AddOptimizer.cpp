@@ -254,6 +254,8 @@ private:
     if (!within(eps, kLargest) || rule.eps == 0 || !within(weightDecay, kLargest) || !within(clipNorm, kLargest))
       return error() << "expects an eps above 0, a weight decay and a clip norm of at least 0, all finite, but got "
                      << eps << ", " << weightDecay << " and " << clipNorm;
+    if (clipNorm != 0 && rounded(clipNorm) == 0)
+      return error() << "expects a clip norm that float32 tells from 0, but got " << clipNorm;
     return success();
   }
 

@@ -2,9 +2,11 @@
 // RUN: not ingot-opt --ingot-add-optimizer=kind=lion %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not ingot-opt --ingot-add-optimizer=beta1=1 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=BETA
 // RUN: not ingot-opt --ingot-add-optimizer=clip-norm=-1 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=CLIP
+// RUN: not ingot-opt --ingot-add-optimizer=clip-norm=1e-60 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=SMALL
 // RUN: not ingot-opt --ingot-add-optimizer=eps=1e-60 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=EPS
 // RUN: not ingot-opt --ingot-add-optimizer=beta2=0.999999999 %S/add-optimizer.mlir 2>&1 | FileCheck %s --check-prefix=ONE
 
+// SMALL: expects a clip norm that float32 tells from 0, but got 1.000000e-60
 // EPS: expects an eps above 0
 // ONE: expects betas and a momentum in [0, 1)
 // KIND: expects an optimizer of sgd, adam or adamw, but got 'lion'
