@@ -122,10 +122,11 @@ static LogicalResult importDecoder(const OnnxModel &onnx, const OnnxDecoder &dec
   SmallVector<DecoderEntry> entries = {{"decode", options.batch, 1, *maxSeq - 1},
                                        {"prefill", options.batch, chunk, *maxSeq - chunk}};
   if (!options.optimizer.empty()) {
-    if (options.trainRows > *maxSeq)
+    int64_t rows = options.trainRows.value_or(std::min<int64_t>(64, *maxSeq));
+    if (rows > *maxSeq)
       return fail(context, "expects --train-seq of at most " + Twine(*maxSeq) +
-                               ", the positions of the model, but got " + Twine(options.trainRows));
-    entries.push_back({"loss", options.trainBatch, options.trainRows, 0});
+                               ", the positions of the model, but got " + Twine(rows));
+    entries.push_back({"loss", options.trainBatch, rows, 0});
   }
   for (const DecoderEntry &entry : entries) {
     OnnxImportOptions import;

@@ -32,10 +32,10 @@ void tool::declareTraining(CLI::App &app, CompileOptions &o) {
       ->check(tool::whole(1, uint64_t(1) << 20))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--train-seq", o.trainRows, "tokens of each of them")
+  app.add_option("--train-seq", o.trainRows,
+                 "tokens of each of them (default: 64, or all positions of the model if fewer)")
       ->check(tool::whole(1, uint64_t(1) << 20))
-      ->type_name("N")
-      ->capture_default_str();
+      ->type_name("N");
   app.add_option("--z-loss", o.zLoss, "weight of the squared log-sum-exp in the loss of a model that returns logits")
       ->check(below(kAny))
       ->type_name("X")

@@ -33,10 +33,11 @@ struct CompileOptions {
   unsigned workers = 0;                                        // 0: the cores of this machine
   std::optional<runtime::TargetDescription> targetDescription; // of the machine that schedules are made for
   std::string optimizer;                                       // sgd, adam or adamw: the model is trained; empty: not
-  int64_t trainBatch = 8, trainRows = 64; // sequences of a step and their tokens, for ONNX decoders
-  double zLoss = 0;                       // for models that return logits
-  double clipNorm = 0;                    // of all gradients together; 0: any
-  std::optional<double> weightDecay;      // none: 0.1 with adamw, else 0
+  int64_t trainBatch = 8;                                      // sequences of a step, for ONNX decoders
+  std::optional<int64_t> trainRows;  // and their tokens; if none are given 64, but no more than the model has positions
+  double zLoss = 0;                  // for models that return logits
+  double clipNorm = 0;               // of all gradients together; 0: any
+  std::optional<double> weightDecay; // none: 0.1 with adamw, else 0
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, momentum = 0.9;
   std::string params; // safetensors for a model in text
   bool externalParams = false;
