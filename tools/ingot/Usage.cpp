@@ -59,7 +59,8 @@ std::string &executable() {
 }
 
 /// CLI11's message as one of ours: "--top-k: 1 required N missing" is "--top-k expects a value N, but got none".
-std::string inOurWords(const CLI::ParseError &error) {
+/// `extras` are the arguments that nothing takes, in their order, in which the message does not have them.
+std::string inOurWords(const CLI::ParseError &error, const std::vector<std::string> &extras) {
   std::string text = error.what(), option;
   if (size_t colon = text.find(": "); text.rfind("-", 0) == 0 && colon != std::string::npos) {
     option = text.substr(0, colon);
@@ -71,7 +72,7 @@ std::string inOurWords(const CLI::ParseError &error) {
   else if (size_t missing = text.rfind(" missing"); kind == "ArgumentMismatch" && text.rfind("1 required ", 0) == 0)
     text = "expects a value " + text.substr(11, missing - 11) + ", but got none";
   else if (text.rfind("The following argument", 0) == 0)
-    text = "unexpected argument '" + text.substr(text.find(": ") + 2) + "'";
+    text = "unexpected argument '" + CLI::detail::join(extras, " ") + "'";
   else if (size_t equals = text.find(" = "); kind == "ConversionError" && equals != std::string::npos)
     text = text.substr(19, equals - 19) + " expects no value '" + text.substr(equals + 3) + "'";
   if (!text.empty())
@@ -98,7 +99,8 @@ int parse(CLI::App &app, int argc, char **argv) {
     Status status = finishOutput();
     return status.ok() ? 0 : fail(status);
   } catch (const CLI::ParseError &error) {
-    return badUsage(app.get_name(), inOurWords(error) + "\n`" + app.get_name() + " --help` lists the options");
+    return badUsage(app.get_name(),
+                    inOurWords(error, app.remaining()) + "\n`" + app.get_name() + " --help` lists the options");
   }
 }
 

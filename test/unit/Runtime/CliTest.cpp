@@ -80,6 +80,8 @@ TEST_F(CliTest, UsageErrorsAreInOurWords) {
   EXPECT_EQ(message("generate"), of("generate", "artifact is required"));
   EXPECT_EQ(message("generate x"), of("generate", "exactly 1 option from [--prompt,--tokens,--prompts] is required"));
   EXPECT_EQ(message("generate x --prompt a Extra"), of("generate", "unexpected argument 'Extra'"));
+  EXPECT_EQ(message("generate x --prompt a --max-new-tokens 10"),
+            of("generate", "unexpected argument '--max-new-tokens 10'"));
   EXPECT_EQ(message("generate x --prompt"), of("generate", "--prompt expects a value TEXT, but got none"));
   EXPECT_EQ(message("generate x --tokens 1,,2"), of("generate", "--tokens expects ids like 1,2,3, but got '1,,2'"));
   EXPECT_EQ(message("run x --outputs y --target cpu --target cpu"),
