@@ -28,8 +28,8 @@ def Ingot_CrossEntropyOp : Ingot_Op<"cross_entropy", [Pure, InferTypeOpAdaptor]>
     `sum(weights * (lse - logits[target] + z_loss * lse^2)) / sum(weights)`,
 
     and 0 where the sum of the weights is 0. The term with `z_loss` keeps the logits from drifting (arXiv:2204.02311).
-    Computed and summed in float32 (float64 for float64 logits), rows in index order; a row of weight 0 has no part in
-    it, whatever its logits are. A target outside the vocabulary is clamped to it, so no read leaves the logits; the
+    Computed in float32 (float64 for float64 logits), added up in float64, rows in index order; a row of weight 0 has no
+    part in it, whatever its logits are. A target outside the vocabulary is clamped to it, so no read leaves the logits; the
     runtime refuses such tokens before a step. The second result is `lse`.
 
     Preconditions: a vocabulary of at least one token.

@@ -166,29 +166,36 @@ private:
     Value weights = op.getWeights() ? t.widened(builder.getWhole(op.getWeights())) : Value();
     if (weights)
       inputs.push_back({weights, row});
-    Value terms = t.map(rows, type, inputs, [&](OpBuilder &b, ValueRange x) {
-      ScalarMath s{b, loc, type};
+    // Added up in float64: thousands of losses near 10 would cost the sum its last digits, and it is one scalar.
+    Type wide = Float64Type::get(op.getContext());
+    auto widen = [&](OpBuilder &b, Value x) -> Value {
+      return x.getType() == wide ? x : arith::ExtFOp::create(b, loc, wide, x).getResult();
+    };
+    Value terms = t.map(rows, wide, inputs, [&](OpBuilder &b, ValueRange x) {
+      ScalarMath s{b, loc, type}, sum{b, loc, wide};
       Value square = s.mul(s.constant(op.getZLoss().convertToDouble()), s.mul(x[0], x[0]));
-      Value term = s.add(s.sub(x[0], x[1]), square);
+      Value term = widen(b, s.add(s.sub(x[0], x[1]), square));
       if (!weights)
         return term;
-      Value weight = s.widen(x[2]);
-      return s.select(s.isZero(weight), s.constant(0.0), s.mul(weight, term));
+      Value weight = widen(b, s.widen(x[2]));
+      return sum.select(sum.isZero(weight), sum.constant(0.0), sum.mul(weight, term));
     });
     SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, rank));
     SmallVector<TileInput> sums = {{t.reduce(ReduceKind::Sum, terms, all), {}}};
-    if (weights)
-      sums.push_back({t.reduce(ReduceKind::Sum, weights, all), {}});
+    if (weights) {
+      Value wideWeights =
+          t.map(rows, wide, {{weights, row}}, [&](OpBuilder &b, ValueRange x) { return widen(b, x[0]); });
+      sums.push_back({t.reduce(ReduceKind::Sum, wideWeights, all), {}});
+    }
     Type element = KernelBuilder::typeOf(op.getLoss()).getElementType();
     Value out = builder.temporary({}, element, destination);
     return t.map(
         {}, element, sums,
         [&](OpBuilder &b, ValueRange x) {
-          ScalarMath s{b, loc, type};
+          ScalarMath s{b, loc, wide};
           if (!weights)
             return s.narrow(s.div(x[0], s.constant(static_cast<double>(count))), element);
-          Value total = s.widen(x[1]);
-          return s.narrow(s.select(s.isZero(total), s.constant(0.0), s.div(x[0], total)), element);
+          return s.narrow(s.select(s.isZero(x[1]), s.constant(0.0), s.div(x[0], x[1])), element);
         },
         out);
   }

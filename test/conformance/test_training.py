@@ -168,9 +168,10 @@ def test_compiled_mlp(tmp_path):
 class Transformer:
     """A model of two layers, its inputs, and what PyTorch makes of them."""
 
-    def __init__(self, folder, kind):
-        self.folder, self.kind, self.model = folder, kind, f"nano-{kind}"
-        self.params = params_of((INPUTS / f"{self.model}.mlir").read_text(), 3)
+    def __init__(self, folder, kind, seed=3):
+        self.folder, self.kind, self.model = folder / str(seed), kind, f"nano-{kind}"
+        self.folder.mkdir()
+        self.params = params_of((INPUTS / f"{self.model}.mlir").read_text(), seed)
         if kind == "llama":
             angles = np.arange(16)[:, None] * 10000.0 ** -(np.arange(4) / 4)
             self.params |= {"cos": np.cos(angles).astype(np.float32), "sin": np.sin(angles).astype(np.float32)}
@@ -195,23 +196,35 @@ kinds = pytest.mark.parametrize("kind", ["gpt", "llama"])
 @needs_torch
 @kinds
 def test_transformers_against_pytorch(tmp_path, kind):
-    """Exactly, loss and weights; compiled, the loss: as near to float64 as PyTorch in float32."""
+    """Loss, norm and weights of the exact interpreter."""
     case = Transformer(tmp_path, kind)
     loss, norm, expected = case.torch("float64")
     assert max(norm) > HYPER["clip"] and np.mean(loss[:5]) > np.mean(loss[-5:])
-    trained = Trained(tmp_path, case.model, case.params, case.series, "exact")
+    trained = Trained(case.folder, case.model, case.params, case.series, "exact")
     check(trained, loss, norm, expected, 1e-9)
     assert "cos.trained" not in trained.values
-    single, _, _ = case.torch("float32")
-    bound = 2 * np.maximum(np.maximum.accumulate(abs(single - loss)), 1e-6)
-    actual, _ = compiled(tmp_path, case.model, case.params, case.series)
-    assert (abs(actual - loss) <= bound).all(), abs(actual - loss) / bound
+
+
+@needs_torch
+@kinds
+def test_compiled_transformers_are_as_near_to_float64_as_pytorch(tmp_path, kind):
+    """At each step the loss is off by at most twice what PyTorch in float32 has been off up to there, or 1e-6. Both are the
+    worst of three initialisations: of one alone, either may be lucky for some steps."""
+    ours, theirs = [], []
+    for seed in (3, 103, 203):
+        case = Transformer(tmp_path, kind, seed)
+        loss, single = case.torch("float64")[0], case.torch("float32")[0]
+        theirs.append(abs(single - loss))
+        ours.append(abs(compiled(case.folder, case.model, case.params, case.series)[0] - loss))
+    worst, bound = np.max(ours, 0), np.maximum(2 * np.maximum.accumulate(np.max(theirs, 0)), 1e-6)
+    print(f"{kind}: worst {worst.max():.2g}, PyTorch {np.max(theirs):.2g}")
+    assert (worst <= bound).all(), worst / bound
 
 
 @kinds
 def test_same_bits_for_any_workers_and_order(tmp_path, kind):
     case = Transformer(tmp_path, kind)
-    first = compiled(tmp_path, case.model, case.params, case.series, 1)
+    first = compiled(case.folder, case.model, case.params, case.series, 1)
     assert np.isfinite(first).all()
     for workers, launch in [(2, MEGAKERNEL), (4, MEGAKERNEL), (2, EAGER), (2, INTERLEAVED)]:
-        np.testing.assert_array_equal(compiled(tmp_path, case.model, case.params, case.series, workers, launch), first)
+        np.testing.assert_array_equal(compiled(case.folder, case.model, case.params, case.series, workers, launch), first)
