@@ -61,8 +61,11 @@ Result<uint64_t> number(const Metadata &metadata, const char *key) {
 }
 
 Result<TrainingPosition> parse(const Metadata &metadata) {
+  // Whose file this is cannot be told, so it is not one to pass over and write again.
+  if (!metadata.contains(kFormatKey))
+    return Status::invalidArgument("it is no checkpoint of a training run");
   auto format = metadata.find(kFormatKey), model = metadata.find("model"), skipped = metadata.find("skipped");
-  if (format == metadata.end() || format->second != kFormat || model == metadata.end() || skipped == metadata.end())
+  if (format->second != kFormat || model == metadata.end() || skipped == metadata.end())
     return Status::corrupt("it is no checkpoint of a training run");
   TrainingPosition position;
   position.model = model->second;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 namespace ingot::runtime {
 
@@ -19,7 +20,19 @@ std::string fileName(uint64_t step) {
   return std::string(kPrefix) + digits + kSuffix;
 }
 
+/// The step that a checkpoint of that name is of.
+std::optional<uint64_t> stepOf(const std::string &name) {
+  size_t prefix = std::string(kPrefix).size();
+  uint64_t step = 0;
+  if (name.compare(0, prefix, kPrefix) != 0)
+    return std::nullopt;
+  std::from_chars(name.data() + prefix, name.data() + name.size(), step);
+  return name == fileName(step) ? std::optional(step) : std::nullopt;
+}
+
 } // namespace
+
+bool isCheckpointName(const std::string &name) { return stepOf(name).has_value(); }
 
 std::string checkpointPath(const std::string &folder, uint64_t step) { return folder + "/" + fileName(step); }
 
@@ -30,14 +43,8 @@ Result<std::vector<uint64_t>> listCheckpoints(const std::string &folder) {
   if (error == std::errc::no_such_file_or_directory)
     return steps;
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-    std::string name = it->path().filename().string();
-    size_t prefix = std::string(kPrefix).size();
-    uint64_t step = 0;
-    if (name.compare(0, prefix, kPrefix) != 0)
-      continue;
-    std::from_chars(name.data() + prefix, name.data() + name.size(), step);
-    if (name == fileName(step))
-      steps.push_back(step);
+    if (std::optional<uint64_t> step = stepOf(it->path().filename().string()))
+      steps.push_back(*step);
   }
   if (error)
     return Status::io("cannot read '" + folder + "': " + error.message());

@@ -12,6 +12,9 @@ namespace ingot::runtime {
 /// "DIR/step-000060.safetensors"
 std::string checkpointPath(const std::string &folder, uint64_t step);
 
+/// Whether a file of that name, without its folder, is taken for a checkpoint.
+bool isCheckpointName(const std::string &name);
+
 /// Steps of the checkpoints in a folder, ascending; none if there is no such folder.
 Result<std::vector<uint64_t>> listCheckpoints(const std::string &folder);
 

@@ -1,7 +1,9 @@
 #include "runtime/trainer/Schedule.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
+#include <cstdio>
 #include <numbers>
 #include <string>
 
@@ -34,9 +36,13 @@ Status checkOrder(const char *first, uint64_t a, const char *second, uint64_t b)
 
 Status Schedule::check() const {
   for (double rate : {peak, least, stable})
-    if (!std::isfinite(rate) || rate <= 0)
-      return Status::invalidArgument("the schedule expects learning rates that are finite and more than 0, but got " +
-                                     std::to_string(rate));
+    if (!(rate <= FLT_MAX && static_cast<float>(rate) > 0)) { // the step takes them as float32
+      char text[64];
+      std::snprintf(text, sizeof(text), "%g", rate);
+      return Status::invalidArgument("the schedule expects learning rates that are finite and more than 0 in float32, "
+                                     "but got " +
+                                     std::string(text));
+    }
   if (kind != ScheduleKind::Constant && least > peak)
     return Status::invalidArgument("the schedule expects a last learning rate of at most the peak");
   if (kind == ScheduleKind::Infinite && (stable > peak || stable < least))

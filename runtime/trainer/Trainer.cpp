@@ -36,6 +36,8 @@ Status checkExtent(const char *option, uint64_t given, const char *what, int64_t
 }
 
 std::string printed(double value) {
+  if (std::isnan(value))
+    return "nan"; // its sign means nothing
   char text[64];
   std::snprintf(text, sizeof(text), "%g", value);
   return text;
@@ -148,6 +150,9 @@ Status Trainer::resumeRun(const std::vector<uint64_t> &checkpoints) {
       observer.event(TrainEvent::Resumed, read.step, path);
     return Status::success();
   }
+  if (!checkpoints.empty())
+    return Status::corrupt("none of the checkpoints in '" + options.folder +
+                           "' can be read; a new run needs another folder");
   return Status::success();
 }
 

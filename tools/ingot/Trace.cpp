@@ -1,17 +1,16 @@
 // ingot trace: when each task of a step ran, and when the planner thought it would.
 #include "Command.h"
+#include "OutputPath.h"
 #include "Support.h"
 #include "TimedEntry.h"
 #include "Timeline.h"
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 
 namespace ingot::tool {
 
 using runtime::Session;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -43,19 +42,6 @@ Result<std::vector<RecordedStep>> record(Session &session, Session::Entry &entry
     INGOT_RETURN_IF_ERROR(std::move(status));
   }
   return steps;
-}
-
-/// What is written when `path` is, also where nothing is yet, by the one name that it has.
-fs::path canonical(fs::path path) {
-  std::error_code error;
-  for (int depth = 0; depth < 40 && fs::is_symlink(path, error); ++depth)
-    path = path.parent_path() / fs::read_symlink(path, error);
-  return fs::weakly_canonical(fs::absolute(path));
-}
-
-bool isSameFile(const std::string &a, const std::string &b) {
-  std::error_code error;
-  return fs::equivalent(a, b, error) || canonical(a) == canonical(b);
 }
 
 Status trace(const Options &options) {

@@ -1,5 +1,6 @@
 // ingot train: runs the train step of an artifact on data and leaves checkpoints.
 #include "Command.h"
+#include "OutputPath.h"
 #include "Support.h"
 #include "TimedEntry.h"
 #include "TrainReport.h"
@@ -8,8 +9,10 @@
 #include "runtime/trainer/CheckpointFolder.h"
 
 #include <atomic>
+#include <cfloat>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 
 namespace ingot::tool {
 
@@ -32,6 +35,16 @@ CLI::Validator above(double low) {
     bool fits = CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value > low;
     return fits ? ""
                 : "expects a finite number above " + std::to_string(static_cast<int>(low)) + ", but got '" + text + "'";
+  };
+  return CLI::Validator(check, "");
+}
+
+/// Learning rates: the step takes them as float32.
+CLI::Validator rate() {
+  auto check = [](const std::string &text) -> std::string {
+    double value = 0;
+    bool fits = CLI::detail::lexical_cast(text, value) && value <= FLT_MAX && static_cast<float>(value) > 0;
+    return fits ? "" : "expects a number above 0 in float32, but got '" + text + "'";
   };
   return CLI::Validator(check, "");
 }
@@ -71,6 +84,43 @@ struct TrainerCloser {
 
 std::string pictureOf(const Options &options) {
   return options.picture.empty() ? options.folder + "/loss.svg" : options.picture;
+}
+
+/// What is wrong with the files that a run writes beside checkpoints, or "": none may be one that it reads or another
+/// one that it writes.
+std::string clashOf(const Options &options) {
+  namespace fs = std::filesystem;
+  std::string picture = pictureOf(options);
+  fs::path folder = canonical(options.folder);
+  for (const auto &[option, path] : {std::pair("--log", options.log), {"--svg", picture}}) {
+    if (path.empty())
+      continue;
+    for (const auto &[what, other] :
+         {std::pair("the artifact", options.artifact), {"--data", options.data}, {"--params", options.params}})
+      if (!other.empty() && isSameFile(path, other))
+        return std::string(option) + " expects a file to write, but got '" + path + "', which is " + what;
+    fs::path written = canonical(path);
+    if (written.parent_path() == folder && runtime::isCheckpointName(written.filename().string()))
+      return std::string(option) + " expects a file to write, but got '" + path + "', which is a checkpoint's name";
+  }
+  if (!options.log.empty() && isSameFile(options.log, picture))
+    return "expects different files for --log and the picture, but got '" + picture + "' twice";
+  return "";
+}
+
+/// Options that would have no effect, or "".
+std::string uselessOf(const Options &options, const CLI::App &app) {
+  const std::string &schedule = options.schedule;
+  for (const char *name : {"--stable-lr", "--stable-from", "--cool-down"})
+    if (app.count(name) && schedule != "infinite")
+      return std::string(name) + " expects --schedule infinite, but it is " + schedule;
+  if (app.count("--anneal-from") && schedule != "infinite" && schedule != "wsd")
+    return "--anneal-from expects --schedule infinite or wsd, but it is " + schedule;
+  if (app.count("--min-lr") && schedule == "constant")
+    return "--min-lr expects a schedule that falls, but it is constant";
+  if (app.count("--skip-batches") && options.spikeFactor == 0)
+    return "--skip-batches expects --spike-factor, too";
+  return "";
 }
 
 /// What a step counts as: by the formula for transformers if its shape is given, else what the compiler counted.
@@ -149,6 +199,10 @@ Status train(const Options &options) {
   Result<Running> opened = openArtifact(options);
   if (!opened)
     return opened.status();
+  if (!options.log.empty())
+    INGOT_RETURN_IF_ERROR(checkWritable(options.log));
+  if (!options.picture.empty())
+    INGOT_RETURN_IF_ERROR(checkWritable(options.picture));
   ingot_trainer *made = nullptr;
   INGOT_RETURN_IF_ERROR(fromC(ingot_train_create(opened->artifact.get(), opened->executor.get(), &made)));
   std::unique_ptr<ingot_trainer, TrainerCloser> trainer(made);
@@ -178,16 +232,16 @@ Status train(const Options &options) {
 }
 
 void addSchedule(CLI::App &app, Options &options) {
-  app.add_option("--lr", options.rate, "Learning rate, at its peak [0.001]")->check(above(0))->type_name("RATE");
+  app.add_option("--lr", options.rate, "Learning rate, at its peak [0.001]")->check(rate())->type_name("RATE");
   app.add_option("--schedule", options.schedule, "cosine, constant, wsd or infinite [cosine]")
       ->check(oneOf({"cosine", "constant", "wsd", "infinite"}))
       ->type_name("HOW");
   app.add_option("--warmup", options.warmup, "Steps until the peak [1% of them]")->check(whole(0))->type_name("N");
   app.add_option("--min-lr", options.least, "Rate of the last step [a tenth of the peak]")
-      ->check(above(0))
+      ->check(rate())
       ->type_name("RATE");
   app.add_option("--stable-lr", options.stable, "infinite: rate between cool-down and annealing [half way]")
-      ->check(above(0))
+      ->check(rate())
       ->type_name("RATE");
   app.add_option("--stable-from", options.stableFrom, "infinite: step that ends the cool-down [60% of them]")
       ->check(whole(1))
@@ -246,7 +300,7 @@ int trainMain(int argc, char **argv) {
       ->check(fileToWrite())
       ->type_name("FILE.svg");
   app.add_option("--peak-flops", options.peakFlops, "Operations per second that utilisation (mfu) is a share of")
-      ->check(above(0))
+      ->check(above(1))
       ->type_name("F");
   app.add_option("--model-shape", options.shape,
                  "Count a step by the formula for transformers: layers, heads, size of a head, perhaps parameters")
@@ -256,6 +310,9 @@ int trainMain(int argc, char **argv) {
       ->type_name("L,H,Q[,N]");
   if (int exit = parse(app, argc, argv); exit >= 0)
     return exit;
+  for (const std::string &problem : {uselessOf(options, app), clashOf(options)})
+    if (!problem.empty())
+      return badUsage(app.get_name(), problem);
   Status status = train(options);
   return status.ok() ? 0 : fail(status);
 }

@@ -88,7 +88,7 @@ void TrainReport::take(const ingot_train_report &report) {
     std::fprintf(stderr, "resumed from '%s'\n", printable(report.path).c_str());
     return;
   case INGOT_TRAIN_UNREADABLE:
-    std::fprintf(stderr, "warning: '%s' is damaged, an older checkpoint is used\n", printable(report.path).c_str());
+    std::fprintf(stderr, "warning: '%s' is damaged and is passed over\n", printable(report.path).c_str());
     return;
   case INGOT_TRAIN_REWOUND:
     std::fprintf(stderr, "warning: the loss of step %llu is a spike; back to '%s'\n",

@@ -104,7 +104,7 @@ TEST_F(TrainCliTest, ResumesToTheSameBitsAndKeepsOneLog) {
     return train("--steps 8 --out @/run --resume --log @/log.jsonl");
   }();
   EXPECT_EQ(damaged.exit, 0) << damaged.err;
-  EXPECT_NE(damaged.err.find("step-000008.safetensors' is damaged, an older checkpoint is used"), std::string::npos);
+  EXPECT_NE(damaged.err.find("step-000008.safetensors' is damaged and is passed over"), std::string::npos);
   EXPECT_EQ(lines(readFile(directory / "log.jsonl")), 8u) << "steps that are done again are logged once";
 }
 
@@ -120,7 +120,27 @@ TEST_F(TrainCliTest, Mistakes) {
   EXPECT_EQ(message("--steps 0", 2), "ingot train: --steps expects a whole number from 1 to 2147483647, but got '0'");
   EXPECT_EQ(message("--steps 5 --schedule line", 2),
             "ingot train: --schedule expects cosine, constant, wsd or infinite, but got 'line'");
-  EXPECT_EQ(message("--steps 5 --min-lr 0", 2), "ingot train: --min-lr expects a finite number above 0, but got '0'");
+  EXPECT_EQ(message("--steps 5 --min-lr 0", 2),
+            "ingot train: --min-lr expects a number above 0 in float32, but got '0'");
+  for (std::string value : {"1e-60", "1e300", "nan", "inf"}) {
+    Outcome outcome = run("train @/m.ingot --data @/text --steps 5 --out @/run --lr " + value);
+    EXPECT_EQ(outcome.exit, 2);
+    EXPECT_EQ(outcome.err.substr(0, outcome.err.find('\n')),
+              "ingot train: --lr expects a number above 0 in float32, but got '" + value + "'");
+  }
+  EXPECT_EQ(message("--steps 5 --peak-flops 1e-300", 2),
+            "ingot train: --peak-flops expects a finite number above 1, but got '1e-300'");
+  EXPECT_EQ(message("--steps 5 --stable-lr 0.01", 2),
+            "ingot train: --stable-lr expects --schedule infinite, but it is cosine");
+  EXPECT_EQ(message("--steps 5 --schedule wsd --stable-from 2", 2),
+            "ingot train: --stable-from expects --schedule infinite, but it is wsd");
+  EXPECT_EQ(message("--steps 5 --cool-down invsqrt", 2),
+            "ingot train: --cool-down expects --schedule infinite, but it is cosine");
+  EXPECT_EQ(message("--steps 5 --anneal-from 2", 2),
+            "ingot train: --anneal-from expects --schedule infinite or wsd, but it is cosine");
+  EXPECT_EQ(message("--steps 5 --schedule constant --min-lr 0.01", 2),
+            "ingot train: --min-lr expects a schedule that falls, but it is constant");
+  EXPECT_EQ(message("--steps 5 --skip-batches 2", 2), "ingot train: --skip-batches expects --spike-factor, too");
   EXPECT_EQ(message("--steps 5 --min-lr 1", 1), "ingot: the schedule expects a last learning rate of at most the peak");
   EXPECT_EQ(message("--steps 5 --warmup 6", 1),
             "ingot: the schedule expects its warm-up, 6, not to be after its last step, 5");
@@ -182,11 +202,70 @@ TEST_F(TrainCliTest, SpikesAreTold) {
 
 /// A log that cannot be written ends the run with what it has done in a checkpoint.
 TEST_F(TrainCliTest, LogThatCannotBeWritten) {
-  Outcome outcome = train("--steps 9 --out @/run --log @/none/log");
+  Outcome outcome = train("--steps 9 --out @/run --log /dev/full");
   EXPECT_EQ(outcome.exit, 1);
-  EXPECT_NE(outcome.err.find("cannot write '" + (directory / "none/log") + "': No such file"), std::string::npos)
-      << outcome.err;
+  EXPECT_NE(outcome.err.find("cannot write '/dev/full': No space left"), std::string::npos) << outcome.err;
   EXPECT_EQ(saved("run"), std::vector<uint64_t>{1});
+}
+
+TEST_F(TrainCliTest, PlacesThatCannotBeWrittenAreNamedBeforeTheRun) {
+  writeFile(directory / "file", "");
+  for (const char *option : {"--log", "--svg"})
+    for (auto [path, why] :
+         {std::pair("none/x", "No such file"), {"file/x", "Not a directory"}, {".", "Is a directory"}}) {
+      Outcome outcome = train(std::string("--steps 9 --out @/run ") + option + " @/" + path);
+      EXPECT_EQ(outcome.exit, 1);
+      EXPECT_EQ(outcome.err.rfind("ingot: cannot write '" + (directory / path) + "': " + why, 0), 0u) << outcome.err;
+      EXPECT_FALSE(fs::exists(directory / "run"));
+    }
+}
+
+/// What a run reads, and what else it writes, is not where it logs or draws.
+TEST_F(TrainCliTest, OutputsAreNoOtherFilesOfTheRun) {
+  ASSERT_EQ(train("--steps 2 --out @/first").exit, 0);
+  fs::create_directory_symlink("first", directory / "link");
+  auto before = [&] { return readFile(directory / "m.ingot") + readFile(directory / "text") + checkpoint("first", 2); };
+  std::string kept = before();
+  for (const char *option : {"--log", "--svg"})
+    for (auto [path, why] : {std::pair("m.ingot", "which is the artifact"),
+                             {"text", "which is --data"},
+                             {"first/../text", "which is --data"},
+                             {"link/step-000002.safetensors", "which is a checkpoint's name"},
+                             {"first/step-000007.safetensors", "which is a checkpoint's name"}}) {
+      Outcome outcome = train(std::string("--steps 9 --out @/first --resume ") + option + " @/" + path);
+      EXPECT_EQ(outcome.exit, 2) << outcome.err;
+      EXPECT_EQ(outcome.err, "ingot train: " + std::string(option) + " expects a file to write, but got '" +
+                                 (directory / path) + "', " + why + "\n");
+    }
+  for (const char *arguments : {"--log @/x --svg @/x", "--log @/run/loss.svg"})
+    EXPECT_EQ(train(std::string("--steps 9 --out @/run ") + arguments).exit, 2) << arguments;
+  EXPECT_EQ(train("--steps 9 --out @/run --params @/first/step-000002.safetensors --log "
+                  "@/link/step-000002.safetensors")
+                .exit,
+            2);
+  EXPECT_EQ(before(), kept);
+  EXPECT_FALSE(fs::exists(directory / "run"));
+}
+
+TEST_F(TrainCliTest, NothingToResumeFrom) {
+  fs::create_directory(directory / "run");
+  writeFile(directory / "run/step-000003.safetensors", "x");
+  Outcome outcome = train("--steps 9 --out @/run --resume");
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_NE(outcome.err.find("ingot: none of the checkpoints in '" + (directory / "run") + "' can be read"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(saved("run"), std::vector<uint64_t>{3});
+  EXPECT_EQ(checkpoint("run", 3), "x");
+  // Nor is somebody else's file passed over, and written again later.
+  ASSERT_EQ(train("--steps 3 --out @/other").exit, 0);
+  std::string foreign = checkpoint("other", 3);
+  foreign.replace(foreign.find("ingot.checkpoint"), 16, "ingot.weight_set");
+  writeFile(directory / "run/step-000003.safetensors", foreign);
+  outcome = train("--steps 9 --out @/run --resume");
+  EXPECT_EQ(outcome.exit, 1);
+  EXPECT_NE(outcome.err.find("it is no checkpoint of a training run"), std::string::npos) << outcome.err;
+  EXPECT_EQ(checkpoint("run", 3), foreign);
 }
 
 #if !__has_feature(thread_sanitizer) // which itself does not start under this limit
