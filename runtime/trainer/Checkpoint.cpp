@@ -4,6 +4,7 @@
 #include "runtime/formats/Layout.h"
 #include "runtime/formats/Safetensors.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -188,6 +189,19 @@ Status CheckpointSource::restore(const std::string &path, Session &session, cons
                                      typeText(item.dtype, item.shape) + (tensor ? ", but it has another type" : "") +
                                      (tensor ? "" : ", but there is none"));
   }
+  // Parameters that are not trained, too: the run may have begun with others than the artifact's.
+  bool otherParams = false;
+  std::vector<std::byte> own;
+  for (const Item &item : items) {
+    if (item.state >= 0)
+      continue;
+    std::span<const std::byte> then = tensors->find(item.name)->data;
+    own.resize(then.size());
+    INGOT_RETURN_IF_ERROR(session.copyParam(item.param, item.dtype, own.data()));
+    otherParams |= !std::equal(own.begin(), own.end(), then.begin());
+  }
+  if (otherParams)
+    INGOT_RETURN_IF_ERROR(session.loadParams(path));
   for (const Item &item : items)
     if (item.state >= 0)
       if (std::span<std::byte> to = session.stateBytes(static_cast<size_t>(item.state)); !to.empty())

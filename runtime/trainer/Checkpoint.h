@@ -37,8 +37,9 @@ public:
   /// reused.
   Status take(const Session &session, const TrainingPosition &position, std::vector<std::byte> &image) const;
 
-  /// Reads a file into the states. Fails without changing anything: `corrupt` if it is damaged or no checkpoint,
-  /// `invalidArgument` if it is one of another model, or made under other conditions than `expected` says.
+  /// Reads a file into the states, and its other parameters into the session where they differ. Fails without changing
+  /// anything: `corrupt` if it is damaged or no checkpoint, `invalidArgument` if it is one of another model, or made
+  /// under other conditions than `expected` says.
   Status restore(const std::string &path, Session &session, const TrainingPosition &expected,
                  TrainingPosition &position) const;
 

@@ -342,6 +342,24 @@ TEST_F(TrainerTest, SpikesAreSkipped) {
   }
 }
 
+/// Parameters that are not trained come back as well.
+TEST_F(TrainerTest, ResumedRunsKeepTheirOtherParameters) {
+  Synthetic other = makeTrained();
+  for (float &value : other.params[1])
+    value += 1;
+  write(other);
+  Run whole = train();
+  ASSERT_TRUE(whole.status) << whole.status.message();
+  std::string file = readFile(checkpointPath(options.folder, 12));
+  fresh();
+  ASSERT_EQ(train(2, 5).status.code(), StatusCode::cancelled);
+  write(makeTrained()); // as if the values had come with --params
+  options.resume = true;
+  Run resumed = train();
+  ASSERT_TRUE(resumed.status) << resumed.status.message();
+  EXPECT_EQ(readFile(checkpointPath(options.folder, 12)), file);
+}
+
 /// Rewinds to the same checkpoint are counted, however often checkpoints are written.
 TEST_F(TrainerTest, SpikesWithoutEndEndTheRun) {
   options.steps = 60;
