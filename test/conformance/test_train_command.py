@@ -98,6 +98,7 @@ def test_interrupted_run_goes_on_to_the_same_bits(model, tmp_path):
     out = tmp_path / "run"
     process = subprocess.Popen([str(argument) for argument in (BIN / "ingot", *command(model, out, "--checkpoint-every", 1))],
                                stderr=subprocess.PIPE, text=True)
+    # Nothing but the file system says when the tenth checkpoint is there.
     while process.poll() is None and not last(out, 10).exists():
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)

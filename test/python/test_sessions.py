@@ -131,7 +131,7 @@ def test_cancel_and_use_from_two_threads(slow):
         thread = threading.Thread(target=work)
         thread.start()
         while not session._busy.locked() and thread.is_alive():
-            time.sleep(0)
+            time.sleep(0)  # lets the other thread run: the lock tells nobody that it is taken
         with pytest.raises(ingot.InvalidArgumentError, match="in use"):
             session.run()
         session.cancel()

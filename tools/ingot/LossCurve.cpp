@@ -1,4 +1,5 @@
 // Losses as SVG, in the style of timelines.
+#include "Svg.h"
 #include "TrainReport.h"
 
 #include <algorithm>
@@ -8,40 +9,11 @@
 
 namespace ingot::tool {
 
+using namespace svg;
+
 namespace {
 
 constexpr double kLeft = 70, kTop = 50, kWidth = 900, kHeight = 400, kMargin = 16;
-
-template <typename... Values> std::string format(const char *pattern, Values... values) {
-  char text[512];
-  std::snprintf(text, sizeof(text), pattern, values...);
-  return text;
-}
-
-std::string escape(const std::string &text) {
-  std::string escaped;
-  for (char c : text)
-    if (c == '<')
-      escaped += "&lt;";
-    else if (c == '&')
-      escaped += "&amp;";
-    else
-      escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c; // other control characters have no place in XML
-  return escaped;
-}
-
-/// A round distance that cuts `length` into about five.
-double tickOf(double length) {
-  double tick = std::pow(10, std::floor(std::log10(std::max(length, 1e-9))));
-  for (double factor : {0.1, 0.2, 0.5})
-    if (length / (tick * factor) <= 6)
-      return tick * factor;
-  return tick;
-}
-
-std::string text(double x, double y, const char *style, const std::string &what) {
-  return format("<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, style) + escape(what) + "</text>\n";
-}
 
 struct Range {
   double low, high;
@@ -59,13 +31,13 @@ std::vector<double> ticksOf(const Range &range, double tick) {
 
 std::string axes(const Range &steps, const Range &losses) {
   std::string out;
-  for (double loss : ticksOf(losses, tickOf(losses.high - losses.low))) {
+  for (double loss : ticksOf(losses, tickOf(std::max(losses.high - losses.low, 1e-9), 6))) {
     double y = kTop + kHeight * (1 - losses.at(loss));
     out += format("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n", kLeft, y, kLeft + kWidth,
                   y);
     out += text(kLeft - 6, y + 4, " text-anchor=\"end\"", format("%.6g", loss));
   }
-  for (double step : ticksOf(steps, std::max(1.0, tickOf(steps.high - steps.low))))
+  for (double step : ticksOf(steps, std::max(1.0, tickOf(std::max(steps.high - steps.low, 1e-9), 6))))
     out += text(kLeft + kWidth * steps.at(step), kTop + kHeight + 16, " text-anchor=\"middle\"", format("%.0f", step));
   return out;
 }

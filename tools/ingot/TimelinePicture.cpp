@@ -1,4 +1,5 @@
 // A timeline as SVG.
+#include "Svg.h"
 #include "Timeline.h"
 
 #include <algorithm>
@@ -8,57 +9,16 @@
 namespace ingot::tool {
 
 using namespace program;
+using namespace svg;
 
 namespace {
 
 constexpr double kLeft = 90, kPlot = 1200, kRow = 22, kGap = 4, kMargin = 16;
 
-template <typename... Values> std::string format(const char *pattern, Values... values) {
-  char text[512];
-  std::snprintf(text, sizeof(text), pattern, values...);
-  return text;
-}
-
-std::string escape(const std::string &text) {
-  std::string escaped;
-  for (char c : text)
-    switch (c) {
-    case '<':
-      escaped += "&lt;";
-      break;
-    case '>':
-      escaped += "&gt;";
-      break;
-    case '&':
-      escaped += "&amp;";
-      break;
-    case '"':
-      escaped += "&quot;";
-      break;
-    default:
-      // Other control characters have no place in XML.
-      escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  return escaped;
-}
-
-std::string text(double x, double y, const char *style, const std::string &what) {
-  return format("<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, style) + escape(what) + "</text>\n";
-}
-
 /// Neighbouring numbers get colours that lie far apart.
 std::string colour(size_t body) {
   return format("hsl(%d,%d%%,%d%%)", static_cast<int>(std::fmod(static_cast<double>(body) * 137.508 + 210, 360)),
                 body / 3 % 2 ? 45 : 65, body / 6 % 2 ? 40 : 55);
-}
-
-/// A round distance of ticks for an axis of that length.
-double tickOf(double length) {
-  double tick = std::pow(10, std::floor(std::log10(std::max(length, 1e-3))));
-  for (double factor : {0.1, 0.2, 0.5})
-    if (length / (tick * factor) <= 12)
-      return tick * factor;
-  return tick;
 }
 
 class Picture {
@@ -97,7 +57,7 @@ private:
   }
 
   void axis(uint32_t rows) {
-    double length = kPlot / scale / 1e3, tick = tickOf(length); // microseconds
+    double length = kPlot / scale / 1e3, tick = tickOf(std::max(length, 1e-3), 12); // microseconds
     double bottom = y + 18 + rows * (kRow + kGap);
     for (int i = 0; i * tick <= length; ++i) {
       double x = kLeft + i * tick * 1e3 * scale;

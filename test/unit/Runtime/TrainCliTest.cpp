@@ -344,6 +344,7 @@ TEST_F(TrainCliTest, KilledRunsEndInTheSameBits) {
     // Several kills in each run, until it comes to its end.
     for (bool finished = false; !finished && attempts < 400; ++attempts) {
       Process process(directory, "run", "60");
+      // The moment is what is tested: any must do.
       ::usleep(static_cast<useconds_t>(5000 + random.below(60000)));
       ::kill(process.pid, SIGKILL);
       int status = process.wait();
@@ -368,6 +369,7 @@ TEST_F(TrainCliTest, InterruptedRunsSave) {
   for (int signal : {SIGINT, SIGTERM}) {
     fs::remove_all(directory / "run");
     Process process(directory, "run", "2000000");
+    // Nothing but the file system says when the first checkpoint is there.
     while (saved("run").empty() && ::kill(process.pid, 0) == 0)
       ::usleep(1000);
     ::kill(process.pid, signal);
